@@ -1,0 +1,67 @@
+# Compiler settings shared by every room, and fathom_library(), which declares one.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(FATHOM_CCACHE ccache)
+if(FATHOM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${FATHOM_CCACHE}")
+endif()
+
+find_package(Threads REQUIRED)
+
+add_library(fathom_options INTERFACE)
+target_compile_options(fathom_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+  -Wno-missing-field-initializers -ffp-contract=off)
+target_include_directories(fathom_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_link_libraries(fathom_options INTERFACE Threads::Threads)
+if(FATHOM_WERROR)
+  target_compile_options(fathom_options INTERFACE -Werror)
+endif()
+if(FATHOM_SANITIZE STREQUAL "address")
+  target_compile_options(fathom_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(fathom_options INTERFACE -fsanitize=address,undefined)
+elseif(FATHOM_SANITIZE STREQUAL "thread")
+  target_compile_options(fathom_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(fathom_options INTERFACE -fsanitize=thread)
+elseif(FATHOM_SANITIZE)
+  message(FATAL_ERROR "FATHOM_SANITIZE is '${FATHOM_SANITIZE}'; expected address, thread or empty")
+endif()
+if(FATHOM_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "FATHOM_FUZZERS needs clang: configure with the 'fuzz' preset")
+  endif()
+  target_compile_options(fathom_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  target_link_options(fathom_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+if(FATHOM_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# fathom_library(NAME SOURCES a.cc ... [DEPS fathom_x lib ...] [TESTS a_test.cc ...] [TEST_DEPS ...])
+# Declares the library fathom_NAME (a room of docs/architecture.md) and, when tests are built, one
+# test program NAME_test from TESTS, registered with ctest under the label "unit".
+function(fathom_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(fathom_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(fathom_${name} PUBLIC fathom_options ${ARG_DEPS})
+  else()
+    add_library(fathom_${name} INTERFACE)
+    target_link_libraries(fathom_${name} INTERFACE fathom_options ${ARG_DEPS})
+  endif()
+  if(FATHOM_TESTS AND ARG_TESTS)
+    add_executable(${name}_test ${ARG_TESTS})
+    target_link_libraries(${name}_test PRIVATE fathom_${name} ${ARG_TEST_DEPS} GTest::gmock
+      GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE FATHOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,55 @@
+#include "base/json.h"
+
+#include "base/error.h"
+
+namespace fathom {
+namespace {
+
+// Nesting is bounded before the recursive parts of the library see the text: a request of a megabyte
+// of '[' must be an error, not a deep tree. Brackets inside strings are skipped.
+void CheckDepth(std::string_view text, const std::string& what, std::size_t max_depth) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > max_depth) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    what + " nests deeper than " + std::to_string(max_depth) + " levels at byte " +
+                        std::to_string(i));
+      }
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+}
+
+}  // namespace
+
+Json ParseJson(std::string_view text, const std::string& what, std::size_t max_depth) {
+  CheckDepth(text, what, max_depth);
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::parse_error& error) {
+    std::string reason = error.what();
+    if (const auto colon = reason.rfind(": "); colon != std::string::npos) {
+      reason = reason.substr(colon + 2);
+    }
+    throw Error(ErrorCode::kInvalidArgument, what + " is not valid JSON at byte " +
+                                                 std::to_string(error.byte) + ": " + reason);
+  }
+}
+
+std::string DumpJson(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace fathom

@@ -1,0 +1,15 @@
+// One log for the program: lines on standard error, safe from any thread.
+#pragma once
+
+#include <string_view>
+
+namespace fathom {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+
+// Lines below `level` are dropped. The default is kInfo.
+void SetLogLevel(LogLevel level);
+
+void Log(LogLevel level, std::string_view message);
+
+}  // namespace fathom

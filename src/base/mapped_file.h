@@ -1,0 +1,32 @@
+// A read-only memory map of a whole regular file. The mapping lives as long as the object.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+namespace fathom {
+
+class MappedFile {
+ public:
+  // Throws Error: kNotFound, kPermission, kIo, or kInvalidFile for a directory or an empty file.
+  static MappedFile Open(const std::filesystem::path& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+  // Tells the kernel that the whole file will be read soon.
+  void WillNeed() const;
+
+ private:
+  MappedFile() = default;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::filesystem::path path_;
+};
+
+}  // namespace fathom

@@ -1,0 +1,89 @@
+// The one place where text meets the engine: messages to requests, ids to text events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/engine.h"
+#include "loader/loader.h"
+#include "text/chat_template.h"
+
+namespace fathom {
+
+struct GenerationOptions {
+  SamplingParams sampling;              // seed is ignored unless has_seed
+  bool has_seed = false;                // otherwise a random one, reported in ChatEvent::seed
+  int64_t max_tokens = -1;              // -1: up to the context's end
+  std::vector<std::string> stop;        // stop strings; not part of the reply
+  std::optional<int32_t> top_logprobs;  // set: log-probabilities with that many alternatives
+  bool ignore_eos = false;              // benchmarks and tests
+};
+
+struct ChatRequest {
+  // A conversation, a raw prompt (continued as plain text), or token ids.
+  std::variant<std::vector<ChatMessage>, std::string, std::vector<TokenId>> prompt;
+  GenerationOptions options;
+  std::string cache_key;
+};
+
+struct LogprobEntry {
+  std::string token;   // text, ill-formed bytes as U+FFFD
+  std::string bytes;   // exact
+  TokenId id = 0;
+  float logprob = 0;
+  struct Alternative {
+    std::string token;
+    std::string bytes;
+    TokenId id = 0;
+    float logprob = 0;
+  };
+  std::vector<Alternative> top;
+};
+
+struct ChatEvent {
+  enum class Kind {
+    kToken,  // one generated token: `text` may be empty (held back or not printable)
+    kDone,   // the last event of every request; `text` holds what was still held back
+  };
+  Kind kind = Kind::kToken;
+  TokenId id = -1;
+  std::string text;
+  std::optional<LogprobEntry> logprob;
+  // kDone only:
+  FinishReason finish = FinishReason::kStop;
+  Usage usage;
+  uint64_t seed = 0;
+  std::optional<Error> error;
+};
+
+// On the engine thread: must be quick, must not throw. After kDone it is not called again.
+using ChatSink = std::function<void(ChatEvent&&)>;
+
+// A loaded model and its engine, ready for conversations. Thread-safe.
+class ChatService {
+ public:
+  ChatService(LoadedModel model, const EngineOptions& options);
+  ~ChatService();
+
+  const LoadedModel& model() const;
+  Engine& engine();
+
+  // Ids of a conversation or prompt as they would be submitted. Throws Error(kUnsupported) when the
+  // model has no tokenizer or no chat template that is needed.
+  std::vector<TokenId> PromptIds(const ChatRequest& request) const;
+
+  // Starts a reply. Throws what Engine::Submit throws, and Error(kInvalidArgument) for a conversation
+  // without messages.
+  std::shared_ptr<Ticket> Start(ChatRequest request, ChatSink sink);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fathom

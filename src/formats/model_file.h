@@ -1,0 +1,79 @@
+// A model file seen as metadata and named tensor views over memory-mapped shards. Readers of concrete
+// formats (gguf.h) make it; architectures bind to it by name. Owns the mappings.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "tensor/tensor_view.h"
+
+namespace fathom {
+
+// Integers of any width are widened; arrays are homogeneous.
+using MetadataValue =
+    std::variant<bool, int64_t, uint64_t, double, std::string, std::vector<bool>,
+                 std::vector<int64_t>, std::vector<double>, std::vector<std::string>>;
+
+// "string", "array of integers", ...: for messages.
+std::string_view MetadataTypeName(const MetadataValue& value);
+
+struct NamedTensor {
+  std::string name;
+  TensorView view;
+  int shard = 0;             // index into ModelFile::shards()
+  uint64_t file_offset = 0;  // of the data, in that shard
+};
+
+class ModelFile {
+ public:
+  using Metadata = std::map<std::string, MetadataValue, std::less<>>;
+
+  ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors);
+
+  const std::filesystem::path& path() const;  // of the first shard
+  const std::vector<MappedFile>& shards() const { return shards_; }
+  const Metadata& metadata() const { return metadata_; }
+  const std::vector<NamedTensor>& tensors() const { return tensors_; }  // in file order
+  uint64_t bytes() const;  // of all shards
+
+  // ---- Metadata: null / nullopt when absent; Error(kInvalidFile) naming the file, the key, the
+  // expected and the found type when it is there with another type. ----
+  const MetadataValue* Find(std::string_view key) const;
+  std::optional<int64_t> Integer(std::string_view key) const;   // also refuses out-of-range values
+  std::optional<double> Number(std::string_view key) const;     // float or integer
+  std::optional<bool> Boolean(std::string_view key) const;
+  const std::string* String(std::string_view key) const;
+  const std::vector<std::string>* Strings(std::string_view key) const;
+  const std::vector<int64_t>* Integers(std::string_view key) const;
+  const std::vector<double>* Numbers(std::string_view key) const;
+
+  // Like the above, but absence is an error as well.
+  int64_t RequireInteger(std::string_view key) const;
+  double RequireNumber(std::string_view key) const;
+  const std::string& RequireString(std::string_view key) const;
+
+  // ---- Tensors ----
+  const NamedTensor* FindTensor(std::string_view name) const;
+  // The tensor of that name with exactly this shape (outermost first); Error(kInvalidFile) that names
+  // file, tensor, expected and found otherwise.
+  const TensorView& RequireTensor(std::string_view name, std::initializer_list<int64_t> shape) const;
+
+  // Error(kInvalidFile) whose message starts with the path of the file.
+  [[noreturn]] void Fail(const std::string& message, const std::string& hint = {}) const;
+
+ private:
+  std::vector<MappedFile> shards_;
+  Metadata metadata_;
+  std::vector<NamedTensor> tensors_;
+  std::map<std::string_view, std::size_t, std::less<>> tensor_index_;
+};
+
+}  // namespace fathom

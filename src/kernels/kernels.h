@@ -1,0 +1,166 @@
+// The kernel table: every numeric operation the models need, as plain functions over pointers and
+// strides. One table per instruction set, chosen once; a kernel knows no layer, file or token
+// meaning, starts no thread and allocates nothing. All kernels are noexcept.
+//
+// One order of summation. Every output element is summed in one order, with one quantisation of the
+// activations, whatever else is computed in the same call: a row of a product has the same bits alone,
+// in a batch of any size, and at any split over threads. (Different tables may differ in rounding.)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tensor/format.h"
+
+namespace fathom {
+
+// ---- Activations -------------------------------------------------------------------------------
+
+// Activations are quantised per row in groups of 32: scale = max|x| / 127, value = round-half-even
+// (x / scale), all in float32. A group of zeros has scale 0.
+inline constexpr int kActivationGroup = 32;
+
+// Rows of activations for MatMul: either float32 only (`values` null) or quantised.
+struct Activations {
+  int64_t rows = 0;
+  int64_t columns = 0;               // a multiple of 32 when quantised
+  const float* floats = nullptr;     // [rows][columns]
+  const int8_t* values = nullptr;    // [rows][columns]
+  const float* scales = nullptr;     // [rows][columns / 32]
+  const float* sums = nullptr;       // [rows][columns / 32]: scale * sum of the group's values
+};
+
+struct QuantizeArgs {
+  const float* x;      // [rows][columns]
+  int64_t rows;
+  int64_t columns;     // a multiple of 32
+  int8_t* values;      // [rows][columns]
+  float* scales;       // [rows][columns / 32]
+  float* sums;         // [rows][columns / 32]
+};
+
+// ---- Matrix product ----------------------------------------------------------------------------
+
+// out[r * out_stride + n] = sum over k of W[n][k] * x[r][k], for n in [row_begin, row_end) and every
+// activation row r. Weight rows are contiguous, `row_bytes` apart, at any byte alignment (memory
+// maps). The caller splits the weight rows over threads.
+struct MatMulArgs {
+  const std::byte* weights;
+  int64_t row_bytes;
+  int64_t row_begin;
+  int64_t row_end;
+  Activations x;
+  float* out;
+  int64_t out_stride;
+};
+
+// ---- Attention over a paged cache --------------------------------------------------------------
+
+// Tokens of one cache page. Key tiles and softmax rescaling follow page boundaries, which depend on
+// a token's position alone.
+inline constexpr int kPageTokens = 32;
+
+enum class CacheType : uint8_t { kF32, kF16 };
+inline constexpr int64_t CacheTypeBytes(CacheType type) { return type == CacheType::kF32 ? 4 : 2; }
+
+// One (layer, kv head) slice of a page holds keys then values:
+//   keys   [head_dim][kPageTokens]   (transposed: a lane is a token)
+//   values [kPageTokens][head_dim]
+// so a slice has 2 * head_dim * kPageTokens elements.
+inline constexpr int64_t CacheSliceBytes(CacheType type, int64_t head_dim) {
+  return 2 * head_dim * kPageTokens * CacheTypeBytes(type);
+}
+
+// Stores the keys and values of `tokens` consecutive positions from `first_position` on, one kv head.
+struct CacheStoreArgs {
+  CacheType type;
+  const float* keys;         // [tokens], stride key_stride floats, head_dim each
+  const float* values;
+  int64_t key_stride;
+  int64_t value_stride;
+  int64_t tokens;
+  int64_t first_position;
+  int64_t head_dim;
+  std::byte* const* pages;   // page table of the sequence: page i holds positions 32i .. 32i+31
+  int64_t slice_offset;      // byte offset of the (layer, kv head) slice inside a page
+};
+
+// Causal attention of `tokens` consecutive query positions over everything up to themselves, for the
+// `group` query heads that share one kv head (grouped-query attention, arXiv 2305.13245):
+//   out = softmax(scale * q . K[0..p]) V[0..p], softmax in float32.
+struct AttentionArgs {
+  CacheType type;
+  const float* q;            // q[t * q_stride + h * head_dim + d], h in [0, group)
+  int64_t q_stride;
+  float* out;                // out[t * out_stride + h * head_dim + d]
+  int64_t out_stride;
+  int64_t tokens;
+  int64_t first_position;
+  int64_t group;
+  int64_t head_dim;          // a multiple of 8, at most kMaxHeadDim
+  float scale;
+  const std::byte* const* pages;
+  int64_t slice_offset;
+};
+inline constexpr int64_t kMaxHeadDim = 512;
+
+// ---- Rotary embedding --------------------------------------------------------------------------
+
+enum class RopePairing : uint8_t {
+  kInterleaved,  // pairs (x[2i], x[2i+1]): GGUF's permuted llama, DeepSeek
+  kHalfSplit,    // pairs (x[i], x[i + dim/2]): Hugging Face's llama, qwen2
+};
+
+// Rotates the first `rotary_dim` values of each of `heads` heads, in place, by the angles whose cos
+// and sin (rotary_dim / 2 each) are given. RoFormer, arXiv 2104.09864.
+struct RopeArgs {
+  float* x;                  // [heads][head_dim]
+  int64_t heads;
+  int64_t head_dim;
+  int64_t rotary_dim;
+  const float* cosines;
+  const float* sines;
+  RopePairing pairing;
+};
+
+// ---- The table ---------------------------------------------------------------------------------
+
+struct KernelTable {
+  std::string_view name;  // "ref", "avx2", "avx512", "portable"
+
+  // True where MatMul of this weight format wants quantised activations; otherwise it takes floats.
+  bool quantized_activations[kFormatCount];
+
+  void (*matmul[kFormatCount])(const MatMulArgs&) noexcept;
+  void (*quantize)(const QuantizeArgs&) noexcept;
+  // Decodes `count` values (whole blocks) of a row: embeddings. Equal bit for bit in every table.
+  DecodeFunction decode[kFormatCount];
+
+  // out[i] = x[i] * weight[i] / sqrt(mean(x^2) + eps). RMSNorm, arXiv 1910.07467. out may be x.
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out) noexcept;
+  void (*rope)(const RopeArgs&) noexcept;
+  // out[i] = gate[i] * sigmoid(gate[i]) * up[i] (SwiGLU, arXiv 2002.05202). out may be gate or up.
+  void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out) noexcept;
+  void (*add)(const float* x, int64_t n, float* accumulator) noexcept;  // accumulator += x
+  void (*cache_store)(const CacheStoreArgs&) noexcept;
+  void (*attention)(const AttentionArgs&) noexcept;
+
+  // Greatest value's index (the lowest of equals; NaN never wins, all-NaN gives 0).
+  int64_t (*argmax)(const float* x, int64_t n) noexcept;
+  // log(sum(exp(x))) in a numerically safe form, for log-probabilities.
+  float (*log_sum_exp)(const float* x, int64_t n) noexcept;
+};
+
+// The plain reference table: float32 activations, sums in double.
+const KernelTable& ReferenceKernels();
+
+// Tables this processor can run, best first; ReferenceKernels() is always the last.
+std::vector<const KernelTable*> AvailableKernels();
+
+// The table called `name`, or the best one for "auto". Throws Error(kInvalidArgument) for a name that
+// does not exist and Error(kUnsupported) for one that this processor cannot run.
+const KernelTable& FindKernels(std::string_view name);
+
+}  // namespace fathom

@@ -1,0 +1,33 @@
+// Opens a model file into everything needed to talk to it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "formats/model_file.h"
+#include "models/model.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace fathom {
+
+struct LoadedModel {
+  std::string name;         // catalogue name or the file's stem
+  std::unique_ptr<ModelFile> file;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Tokenizer> tokenizer;        // null: the file carries none (use token ids)
+  std::unique_ptr<ChatTemplate> chat_template; // null: not a chat model, or no known template
+  std::string fingerprint;  // hex; differs when metadata or tensor layout differ
+};
+
+// Opens a GGUF file (any part of a split one). Throws Error as OpenGguf and BindModel do; also when
+// the tokenizer and the model disagree about the vocabulary.
+LoadedModel LoadModel(const std::filesystem::path& path, std::string name = {});
+
+// The tokenizer a model file carries, or nullopt when it carries none ("tokenizer.ggml.model" absent
+// or "none"/"no_vocab"). Throws Error for one that is broken or not supported.
+std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file);
+
+}  // namespace fathom
