@@ -63,7 +63,7 @@ class Case:
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 32}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-          "original_max_position_embeddings": 32}
+          "original_max_position_embeddings": 64}
 
 CASES = {
     "gqa": Case("grouped queries, 6 heads on 2; untied head"),
@@ -100,13 +100,13 @@ CASES = {
                                      "attention.key_length": 16, "attention.value_length": 16},
                            without={"rope": YARN}),
     "rope_llama3": Case("rope_freqs.weight with Llama 3.1's factors", rope=LLAMA3, head_dim=16,
-                        theta=500000.0, ffn=80, layers=2, tied=True,
+                        ffn=80, layers=2, tied=True,
                         metadata={"attention.key_length": 16, "attention.value_length": 16},
                         without={"rope": None}),
     "bias": Case("biases on every projection", bias=True, layers=2, without={"bias": False}),
     "quant": Case(
         "every quantised format; heads of 32, 4 on 2", hidden=256, heads=4, kv_heads=2, head_dim=32,
-        ffn=128, layers=2, vocabulary=131,
+        ffn=96, layers=2, vocabulary=131,
         metadata={"attention.key_length": 32, "attention.value_length": 32}, tied=True,
         types={
             "token_embd.weight": T.Q6_K,
