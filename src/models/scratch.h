@@ -10,14 +10,18 @@
 
 namespace fathom {
 
+inline constexpr std::size_t RoundUpToAlignment(std::size_t bytes) {
+  return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
+}
+
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes) : buffer_(bytes, "scratch memory of the model") {}
 
-  // Uninitialised, aligned to Buffer::kAlignment.
+  // `count` values of T, uninitialised, aligned to Buffer::kAlignment.
   template <class T>
   T* Take(int64_t count) {
-    const std::size_t bytes = RoundUp(static_cast<std::size_t>(count) * sizeof(T));
+    const std::size_t bytes = RoundUpToAlignment(static_cast<std::size_t>(count) * sizeof(T));
     CHECK(used_ + bytes <= buffer_.size());
     T* taken = reinterpret_cast<T*>(buffer_.data() + used_);
     used_ += bytes;
@@ -26,13 +30,24 @@ class Scratch {
   void Reset() { used_ = 0; }
   std::size_t capacity() const { return buffer_.size(); }
 
-  static constexpr std::size_t RoundUp(std::size_t bytes) {
-    return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
-  }
-
  private:
   Buffer buffer_;
   std::size_t used_ = 0;
+};
+
+// Has the same Take and only adds up what a Scratch would need: the code that carves buffers runs
+// once over a meter to size the scratch and then over the scratch itself.
+class ScratchMeter {
+ public:
+  template <class T>
+  T* Take(int64_t count) {
+    bytes_ += RoundUpToAlignment(static_cast<std::size_t>(count) * sizeof(T));
+    return nullptr;
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace fathom

@@ -1,0 +1,408 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <new>
+#include <sstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/allocation_guard.h"
+#include "base/json.h"
+#include "formats/gguf.h"
+
+// Counts heap allocations made inside a NoAllocationScope. Debug builds bring a hook that ends the
+// process instead, and sanitizers bring their own operator new.
+#if !defined(FATHOM_ALLOCATION_GUARD) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define FATHOM_COUNT_ALLOCATIONS 1
+namespace {
+std::atomic<int64_t> forbidden_allocations{0};
+}
+void* operator new(std::size_t size) {
+  if (fathom::NoAllocationScope::active()) ++forbidden_allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
+
+namespace fathom {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::filesystem::path kGoldens =
+    std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/goldens/model";
+
+// A tiny model with its reference results; the one golden every engine test runs on.
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest() : file_(OpenGguf(kGoldens / "llama_gqa.gguf")), model_(BindModel(file_)) {
+    std::ifstream stream(kGoldens / "llama_gqa.json");
+    std::stringstream text;
+    text << stream.rdbuf();
+    golden_ = ParseJson(text.str(), "golden");
+    ids_ = golden_.at("ids").get<std::vector<int32_t>>();
+  }
+
+  std::vector<int32_t> Prompt(std::size_t from, std::size_t count) const {
+    return {ids_.begin() + static_cast<std::ptrdiff_t>(from),
+            ids_.begin() + static_cast<std::ptrdiff_t>(from + count)};
+  }
+
+  EngineOptions Options(const KernelTable& kernels = ReferenceKernels()) const {
+    return {.kernels = &kernels, .threads = 2, .context_length = 256};
+  }
+
+  static Request Make(std::vector<int32_t> prompt, int64_t max_tokens,
+                      SamplingParams sampling = {}) {
+    Request request;
+    request.prompt = std::move(prompt);
+    request.max_tokens = max_tokens;
+    request.sampling = sampling;
+    return request;
+  }
+
+  ModelFile file_;
+  std::unique_ptr<Model> model_;
+  Json golden_;
+  std::vector<int32_t> ids_;
+};
+
+// What came back of one request.
+struct Reply {
+  std::vector<int32_t> ids;
+  std::vector<float> prompt_logprobs;
+  TokenEvent done;
+
+  explicit Reply(std::vector<TokenEvent> events) {
+    EXPECT_FALSE(events.empty());
+    for (TokenEvent& event : events) {
+      if (event.kind == TokenEvent::Kind::kToken) ids.push_back(event.id);
+      if (event.kind == TokenEvent::Kind::kPrompt && event.logprob) {
+        prompt_logprobs.push_back(*event.logprob);
+      }
+    }
+    EXPECT_EQ(events.back().kind, TokenEvent::Kind::kDone);
+    done = std::move(events.back());
+  }
+};
+
+// Collects the replies of many requests that run together.
+class Collector {
+ public:
+  std::shared_ptr<Ticket> Submit(Engine& engine, Request request) {
+    const std::size_t index = [&] {
+      const std::lock_guard lock(mutex_);
+      events_.emplace_back();
+      return events_.size() - 1;
+    }();
+    return engine.Submit(std::move(request), [this, index](TokenEvent&& event) {
+      const std::lock_guard lock(mutex_);
+      if (event.kind == TokenEvent::Kind::kDone) ++done_;
+      events_[index].push_back(std::move(event));
+      changed_.notify_all();
+    });
+  }
+
+  template <class Condition>
+  void WaitUntil(Condition condition) {
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), condition));
+  }
+  void WaitForAll() {
+    WaitUntil([&] { return done_ == events_.size(); });
+  }
+  std::size_t EventCount(std::size_t index) const { return events_[index].size(); }
+
+  Reply Take(std::size_t index) {
+    const std::lock_guard lock(mutex_);
+    return Reply(std::move(events_[index]));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::vector<TokenEvent>> events_;
+  std::size_t done_ = 0;
+};
+
+TEST_F(EngineTest, GreedyReplyIsTheReferences) {
+  Engine engine(*model_, Options());
+  const Json& greedy = golden_.at("greedy");
+  const Reply reply(
+      RunToCompletion(engine, Make(greedy.at("prompt").get<std::vector<int32_t>>(), 64)));
+  EXPECT_EQ(reply.ids, greedy.at("ids").get<std::vector<int32_t>>());
+  EXPECT_EQ(reply.done.finish, FinishReason::kLength);
+  EXPECT_EQ(reply.done.usage.completion_tokens, 64);
+  EXPECT_EQ(reply.done.usage.prompt_tokens, 24);
+  EXPECT_EQ(reply.done.usage.cached_tokens, 0);
+}
+
+TEST_F(EngineTest, ScoresMatchTheReference) {
+  Engine engine(*model_, Options());
+  Request request = Make(ids_, 0);
+  request.score_prompt = true;
+  request.top_logprobs = 3;
+  const Reply reply(RunToCompletion(engine, std::move(request)));
+  const auto expected = golden_.at("logprobs").get<std::vector<double>>();
+  ASSERT_EQ(reply.prompt_logprobs.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(reply.prompt_logprobs[i], expected[i], 1e-4) << i;
+  }
+  EXPECT_TRUE(reply.ids.empty());
+}
+
+// The promise of the engine: company changes nothing, at temperature 0 or with a seed.
+TEST_F(EngineTest, SixteenTogetherEqualSixteenAlone) {
+  for (const KernelTable* kernels : AvailableKernels()) {
+    EngineOptions options = Options(*kernels);
+    options.max_step_tokens = 48;  // prompts come in odd chunks
+    std::vector<Request> requests;
+    const auto make = [&](std::size_t i) {
+      SamplingParams sampling;
+      if (i % 2 == 1) sampling = {.temperature = 0.9f, .top_p = 0.95f, .seed = i};
+      return Make(Prompt(i * 3, 20 + 2 * i), 40, sampling);
+    };
+    std::vector<std::vector<int32_t>> alone;
+    for (std::size_t i = 0; i < 16; ++i) {
+      Engine engine(*model_, options);
+      alone.push_back(Reply(RunToCompletion(engine, make(i))).ids);
+    }
+    Engine engine(*model_, options);
+    Collector collector;
+    for (std::size_t i = 0; i < 16; ++i) collector.Submit(engine, make(i));
+    collector.WaitForAll();
+    for (std::size_t i = 0; i < 16; ++i) {
+      EXPECT_EQ(collector.Take(i).ids, alone[i]) << kernels->name << ", request " << i;
+    }
+  }
+}
+
+TEST_F(EngineTest, ASecondTurnEvaluatesOnlyWhatIsNew) {
+  Engine engine(*model_, Options());
+  const std::vector<int32_t> first = Prompt(0, 50);
+  const Reply reply(RunToCompletion(engine, Make(first, 21)));
+  std::vector<int32_t> second = first;
+  second.insert(second.end(), reply.ids.begin(), reply.ids.end());
+  const std::vector<int32_t> more = Prompt(60, 9);
+  second.insert(second.end(), more.begin(), more.end());
+  const Reply follow_up(RunToCompletion(engine, Make(second, 20)));
+  // The last reply token was sampled but never evaluated.
+  EXPECT_EQ(follow_up.done.usage.cached_tokens, 50 + 20);
+
+  Engine fresh(*model_, Options());
+  EXPECT_EQ(Reply(RunToCompletion(fresh, Make(second, 20))).ids, follow_up.ids);
+}
+
+TEST_F(EngineTest, AnEqualPromptIsReusedButForItsLastToken) {
+  Engine engine(*model_, Options());
+  const Reply first(RunToCompletion(engine, Make(Prompt(0, 64), 10)));
+  const Reply second(RunToCompletion(engine, Make(Prompt(0, 64), 10)));
+  EXPECT_EQ(second.done.usage.cached_tokens, 63);
+  EXPECT_EQ(second.ids, first.ids);
+}
+
+TEST_F(EngineTest, CacheKeysKeepPrefixesApart) {
+  Engine engine(*model_, Options());
+  RunToCompletion(engine, Make(Prompt(0, 64), 4));
+  Request other = Make(Prompt(0, 64), 4);
+  other.cache_key = "somebody else";
+  EXPECT_EQ(Reply(RunToCompletion(engine, std::move(other))).done.usage.cached_tokens, 0);
+}
+
+// A cache far too small for all: sequences are set aside and finish with the same replies.
+TEST_F(EngineTest, RunningOutOfCacheChangesNoReply) {
+  EngineOptions options = Options();
+  options.context_length = 128;
+  const int64_t page_bytes = model_->cache_layout(CacheType::kF32).page_bytes;
+  options.cache_bytes = 7 * page_bytes;
+  std::vector<std::vector<int32_t>> alone;
+  for (std::size_t i = 0; i < 8; ++i) {
+    Engine engine(*model_, options);
+    alone.push_back(Reply(RunToCompletion(engine, Make(Prompt(i, 25), 70))).ids);
+  }
+  Engine engine(*model_, options);
+  Collector collector;
+  for (std::size_t i = 0; i < 8; ++i) collector.Submit(engine, Make(Prompt(i, 25), 70));
+  collector.WaitForAll();
+  for (std::size_t i = 0; i < 8; ++i) {
+    const Reply reply = collector.Take(i);
+    EXPECT_EQ(reply.ids, alone[i]) << i;
+    EXPECT_EQ(reply.done.usage.completion_tokens, 70);
+  }
+  EXPECT_EQ(engine.stats().pages_total, 7);
+}
+
+TEST_F(EngineTest, StopIdsEndTheReplyAndAreSent) {
+  Engine engine(*model_, Options());
+  const auto greedy = golden_.at("greedy").at("ids").get<std::vector<int32_t>>();
+  Request request = Make(golden_.at("greedy").at("prompt").get<std::vector<int32_t>>(), 64);
+  request.stop_ids = {greedy[5]};
+  const Reply reply(RunToCompletion(engine, std::move(request)));
+  const auto first = std::find(greedy.begin(), greedy.end(), greedy[5]);
+  EXPECT_EQ(reply.ids, std::vector<int32_t>(greedy.begin(), first + 1));
+  EXPECT_EQ(reply.done.finish, FinishReason::kStop);
+}
+
+class StopAfter final : public TokenGuide {
+ public:
+  explicit StopAfter(int count) : left_(count) {}
+  GuideDecision Observe(int32_t) override {
+    return {--left_ == 0 ? GuideDecision::Action::kStop : GuideDecision::Action::kContinue};
+  }
+
+ private:
+  int left_;
+};
+
+TEST_F(EngineTest, GuideStopsAtTheExactToken) {
+  Engine engine(*model_, Options());
+  Request request = Make(Prompt(0, 10), 64);
+  request.guide = std::make_unique<StopAfter>(7);
+  const Reply reply(RunToCompletion(engine, std::move(request)));
+  EXPECT_EQ(reply.ids.size(), 7u);
+  EXPECT_EQ(reply.done.finish, FinishReason::kStop);
+}
+
+TEST_F(EngineTest, TheContextEndsTheReply) {
+  EngineOptions options = Options();
+  options.context_length = 40;
+  Engine engine(*model_, options);
+  const Reply reply(RunToCompletion(engine, Make(Prompt(0, 30), -1)));
+  EXPECT_EQ(reply.ids.size(), 10u);
+  EXPECT_EQ(reply.done.finish, FinishReason::kLength);
+}
+
+TEST_F(EngineTest, LogprobsAreOfTheModelNotOfTheSampler) {
+  Engine engine(*model_, Options());
+  const auto run = [&](SamplingParams sampling) {
+    Request request = Make(Prompt(0, 30), 1, sampling);
+    request.top_logprobs = 5;
+    return RunToCompletion(engine, std::move(request)).front();
+  };
+  const TokenEvent greedy = run({});
+  const TokenEvent warm = run({.temperature = 2.0f, .presence_penalty = 1.0f, .seed = 3});
+  ASSERT_EQ(greedy.top.size(), 5u);
+  EXPECT_EQ(greedy.top[0].id, greedy.id);
+  EXPECT_FLOAT_EQ(*greedy.logprob, greedy.top[0].logprob);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(greedy.top[i].id, warm.top[i].id);
+    EXPECT_FLOAT_EQ(greedy.top[i].logprob, warm.top[i].logprob);
+  }
+}
+
+TEST_F(EngineTest, CancelEndsARunningAndAWaitingRequest) {
+  EngineOptions options = Options();
+  options.max_sequences = 1;
+  Engine engine(*model_, options);
+  Collector collector;
+  const auto running = collector.Submit(engine, Make(Prompt(0, 10), -1));
+  const auto waiting = collector.Submit(engine, Make(Prompt(1, 10), -1));
+  collector.WaitUntil([&] { return collector.EventCount(0) >= 3; });
+  waiting->Cancel();
+  collector.WaitUntil([&] { return collector.EventCount(1) == 1; });
+  running->Cancel();
+  collector.WaitForAll();
+  EXPECT_EQ(collector.Take(0).done.finish, FinishReason::kCancelled);
+  const Reply never_started = collector.Take(1);
+  EXPECT_EQ(never_started.done.finish, FinishReason::kCancelled);
+  EXPECT_TRUE(never_started.ids.empty());
+  EXPECT_EQ(Reply(RunToCompletion(engine, Make(Prompt(0, 10), 3))).ids.size(), 3u);
+}
+
+TEST_F(EngineTest, ShutdownCancelsEverything) {
+  Collector collector;
+  {
+    Engine engine(*model_, Options());
+    for (std::size_t i = 0; i < 4; ++i) collector.Submit(engine, Make(Prompt(i, 10), -1));
+    collector.WaitUntil([&] { return collector.EventCount(0) >= 1; });
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    const FinishReason finish = collector.Take(i).done.finish;
+    EXPECT_TRUE(finish == FinishReason::kCancelled || finish == FinishReason::kLength);
+  }
+}
+
+TEST_F(EngineTest, BadRequestsAreRefusedAtOnce) {
+  EngineOptions options = Options();
+  options.context_length = 40;
+  Engine engine(*model_, options);
+  const auto refusal = [&](Request request) -> std::string {
+    try {
+      engine.Submit(std::move(request), [](TokenEvent&&) {});
+    } catch (const Error& error) {
+      return std::string(ErrorCodeName(error.code())) + ": " + error.message();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(refusal(Make({}, 5)), HasSubstr("invalid_argument: the prompt is empty"));
+  EXPECT_THAT(refusal(Make({-1}, 5)), HasSubstr("outside the vocabulary"));
+  EXPECT_THAT(refusal(Make({1 << 30}, 5)), HasSubstr("outside the vocabulary"));
+  EXPECT_THAT(refusal(Make(Prompt(0, 41), 5)),
+              HasSubstr("context_overflow: the prompt has 41 tokens, the context holds 40"));
+  EXPECT_THAT(refusal(Make({1}, 5, {.temperature = -1})), HasSubstr("temperature"));
+}
+
+TEST_F(EngineTest, ImpossibleOptionsAreRefused) {
+  EngineOptions longer = Options();
+  longer.context_length = model_->spec().context_length + 1;
+  EXPECT_THROW(Engine(*model_, longer), Error);
+  EngineOptions tiny = Options();
+  tiny.cache_bytes = 1;
+  EXPECT_THROW(Engine(*model_, tiny), Error);
+  EngineOptions huge = Options();
+  huge.cache_bytes = int64_t{1} << 60;
+  EXPECT_THROW(Engine(*model_, huge), Error);
+}
+
+TEST_F(EngineTest, StatsAddUp) {
+  Engine engine(*model_, Options());
+  RunToCompletion(engine, Make(Prompt(0, 64), 10));
+  RunToCompletion(engine, Make(Prompt(0, 64), 10));
+  // The last events are sent just before the numbers are published.
+  for (int i = 0; i < 1000 && engine.stats().running > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const EngineStats stats = engine.stats();
+  EXPECT_EQ(stats.generated_tokens, 20);
+  EXPECT_EQ(stats.prompt_tokens, 65);
+  EXPECT_EQ(stats.cached_tokens, 63);
+  EXPECT_EQ(stats.running, 0);
+  EXPECT_EQ(stats.pages_used, 0);
+  EXPECT_GT(stats.pages_cached, 0);
+}
+
+TEST_F(EngineTest, DecodingAllocatesNothing) {
+#ifdef FATHOM_COUNT_ALLOCATIONS
+  for (const KernelTable* kernels : AvailableKernels()) {
+    Engine engine(*model_, Options(*kernels));
+    Collector collector;
+    for (std::size_t i = 0; i < 4; ++i) {
+      collector.Submit(engine, Make(Prompt(i, 30), 60, {.temperature = 0.8f, .top_p = 0.9f}));
+    }
+    collector.WaitForAll();
+  }
+  EXPECT_EQ(forbidden_allocations.load(), 0);
+  // The hook works: an allocation inside a scope is seen.
+  {
+    const NoAllocationScope guard;
+    ::operator delete(::operator new(8));
+  }
+  EXPECT_EQ(forbidden_allocations.exchange(0), 1);
+#else
+  GTEST_SKIP() << "another allocator hook is active in this build";
+#endif
+}
+
+}  // namespace
+}  // namespace fathom

@@ -1,0 +1,164 @@
+#include "engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "base/random.h"
+
+namespace fathom {
+namespace {
+
+void RequireRange(const char* name, double value, double low, double high) {
+  if (!(value >= low && value <= high)) {  // also refuses NaN
+    throw Error(ErrorCode::kInvalidArgument, std::string(name) + " is " + std::to_string(value) +
+                                                 ", expected " + std::to_string(low) + " to " +
+                                                 std::to_string(high));
+  }
+}
+
+// A row that is not finite (broken weights, overflow) must not take the process with it: NaN counts
+// as impossible.
+float Ordered(float logit) {
+  return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
+}
+
+}  // namespace
+
+void Validate(const SamplingParams& params) {
+  RequireRange("temperature", params.temperature, 0, 100);
+  RequireRange("top_k", params.top_k, 0, std::numeric_limits<int32_t>::max());
+  RequireRange("top_p", params.top_p, 0, 1);
+  RequireRange("min_p", params.min_p, 0, 1);
+  RequireRange("repetition_penalty", params.repetition_penalty, 1e-3, 1e3);
+  RequireRange("frequency_penalty", params.frequency_penalty, -100, 100);
+  RequireRange("presence_penalty", params.presence_penalty, -100, 100);
+}
+
+Sampler::Sampler(const KernelTable& kernels, int64_t vocabulary)
+    : kernels_(kernels),
+      vocabulary_(vocabulary),
+      candidates_(static_cast<std::size_t>(vocabulary)),
+      counts_(static_cast<std::size_t>(vocabulary)),
+      weights_(static_cast<std::size_t>(vocabulary)) {}
+
+void Sampler::Penalize(const SamplingParams& params, std::span<const int32_t> context,
+                       int64_t prompt_size, float* logits) {
+  if (params.repetition_penalty != 1.0f) {
+    for (const int32_t id : context) {
+      int32_t& seen = counts_[static_cast<std::size_t>(id)];
+      if (seen++ > 0) continue;
+      float& logit = logits[id];
+      logit = logit > 0 ? logit / params.repetition_penalty : logit * params.repetition_penalty;
+    }
+    for (const int32_t id : context) counts_[static_cast<std::size_t>(id)] = 0;
+  }
+  if (params.frequency_penalty != 0 || params.presence_penalty != 0) {
+    const auto reply = context.subspan(static_cast<std::size_t>(prompt_size));
+    for (const int32_t id : reply) ++counts_[static_cast<std::size_t>(id)];
+    for (const int32_t id : reply) {
+      int32_t& count = counts_[static_cast<std::size_t>(id)];
+      if (count == 0) continue;  // already done
+      logits[id] -= params.presence_penalty +
+                    params.frequency_penalty * static_cast<float>(count);
+      count = 0;
+    }
+  }
+}
+
+void Sampler::SortBest(const float* logits, int64_t count) {
+  const auto better = [&](int32_t a, int32_t b) {
+    const float la = Ordered(logits[a]), lb = Ordered(logits[b]);
+    return la != lb ? la > lb : a < b;
+  };
+  std::iota(candidates_.begin(), candidates_.end(), 0);
+  const auto middle = candidates_.begin() + count;
+  if (count < vocabulary_) std::nth_element(candidates_.begin(), middle, candidates_.end(), better);
+  std::sort(candidates_.begin(), middle, better);
+}
+
+// Puts the ids that top-k, top-p and min-p leave, best first, into candidates_ and their
+// unnormalised probabilities into weights_; returns how many. `logits` are already divided by the
+// temperature. Each filter looks at the distribution the one before it left, renormalised.
+int64_t Sampler::SelectCandidates(const SamplingParams& params, const float* logits) {
+  int64_t limit = params.top_k > 0 ? std::min<int64_t>(params.top_k, vocabulary_) : vocabulary_;
+  const float best = Ordered(logits[kernels_.argmax(logits, vocabulary_)]);
+  const auto weight_of = [&](int32_t id) {
+    return std::exp(static_cast<double>(Ordered(logits[id])) - static_cast<double>(best));
+  };
+
+  // Nearly always a few hundred ids hold all that top-p and min-p can keep: sort those, and more
+  // only when they turn out too few.
+  const bool filtered = params.top_p < 1.0f || params.min_p > 0.0f;
+  double total = 0;
+  if (limit == vocabulary_ && params.top_p < 1.0f) {
+    total = std::exp(static_cast<double>(kernels_.log_sum_exp(logits, vocabulary_)) -
+                     static_cast<double>(best));
+  }
+  int64_t sorted = filtered ? std::min<int64_t>(limit, 256) : limit;
+  while (true) {
+    SortBest(logits, sorted);
+    double running = 0;
+    int64_t kept = 0;
+    if (limit < vocabulary_ && params.top_p < 1.0f) {
+      // The mass top-p is a share of is that of the top-k ids: all of them have to be sorted.
+      if (sorted < limit) {
+        sorted = limit;
+        continue;
+      }
+      total = 0;
+      for (int64_t i = 0; i < limit; ++i) total += weight_of(candidates_[static_cast<std::size_t>(i)]);
+    }
+    bool complete = sorted == limit;
+    for (; kept < sorted; ++kept) {
+      const double weight = weight_of(candidates_[static_cast<std::size_t>(kept)]);
+      const bool enough = params.top_p < 1.0f && running >= params.top_p * total;
+      if (kept > 0 && (enough || weight < params.min_p)) {
+        complete = true;
+        break;
+      }
+      weights_[static_cast<std::size_t>(kept)] = weight;
+      running += weight;
+    }
+    if (complete) return kept;
+    sorted = std::min(limit, sorted * 8);
+  }
+}
+
+int32_t Sampler::Sample(const SamplingParams& params, std::span<const int32_t> context,
+                        int64_t prompt_size, float* logits) {
+  Penalize(params, context, prompt_size, logits);
+  if (params.temperature == 0 || params.top_k == 1) {
+    return static_cast<int32_t>(kernels_.argmax(logits, vocabulary_));
+  }
+  const float scale = 1.0f / params.temperature;
+  for (int64_t i = 0; i < vocabulary_; ++i) logits[i] *= scale;
+  const int64_t count = SelectCandidates(params, logits);
+  double total = 0;
+  for (int64_t i = 0; i < count; ++i) total += weights_[static_cast<std::size_t>(i)];
+  double left = UniformAt(params.seed, context.size()) * total;
+  for (int64_t i = 0; i < count; ++i) {
+    left -= weights_[static_cast<std::size_t>(i)];
+    if (left < 0) return candidates_[static_cast<std::size_t>(i)];
+  }
+  return candidates_.front();  // rounding, or a row without any finite weight
+}
+
+float Sampler::Logprob(const float* logits, int32_t id, int32_t count,
+                       std::vector<TokenLogprob>& top) {
+  const float normalizer = kernels_.log_sum_exp(logits, vocabulary_);
+  const int64_t wanted = std::min<int64_t>(count, vocabulary_);
+  top.clear();
+  if (wanted > 0) {
+    SortBest(logits, wanted);
+    for (int64_t i = 0; i < wanted; ++i) {
+      const int32_t other = candidates_[static_cast<std::size_t>(i)];
+      top.push_back({other, logits[other] - normalizer});
+    }
+  }
+  return logits[id] - normalizer;
+}
+
+}  // namespace fathom

@@ -1,0 +1,87 @@
+// Linear layers over many rows at once: the activations are prepared once (normalised, quantised
+// where the weights' kernels want it) and multiplied by one or several weight matrices in a single
+// parallel loop.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "models/model.h"
+
+namespace fathom {
+
+// y = W x + b. Weight shape {out_features, in_features}.
+struct Linear {
+  TensorView weight;
+  std::vector<float> bias;  // empty: none
+
+  int64_t out_features() const { return weight.shape[0]; }
+  int64_t in_features() const { return weight.shape[1]; }
+};
+
+// Binds "NAME.weight" with that shape and, when the file has it, "NAME.bias".
+Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int64_t in);
+
+// A vector of float32 parameters (norm weights, biases), decoded from any unquantised format.
+std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size);
+
+// Room for the prepared activations of up to `rows` rows, carved from a scratch arena.
+struct ActivationStore {
+  float* floats = nullptr;   // [rows][columns]
+  int8_t* values = nullptr;  // [rows][columns]
+  float* scales = nullptr;   // [rows][columns / 32]
+  float* sums = nullptr;
+
+  // `Arena` is Scratch or ScratchMeter.
+  template <class Arena>
+  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns) {
+    ActivationStore store;
+    const int64_t groups = (columns + kActivationGroup - 1) / kActivationGroup;
+    store.floats = arena.template Take<float>(rows * columns);
+    store.values = arena.template Take<int8_t>(rows * columns);
+    store.scales = arena.template Take<float>(rows * groups);
+    store.sums = arena.template Take<float>(rows * groups);
+    return store;
+  }
+
+  // The rows as MatMul takes them, once values, scales and sums are filled.
+  Activations View(int64_t rows, int64_t columns) const {
+    return {rows, columns, floats, values, scales, sums};
+  }
+};
+
+// True when any of the weights' kernels takes quantised activations.
+bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers);
+
+// Quantises `rows` rows of store.floats from row `first` on into the store.
+void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t first,
+                  int64_t rows, int64_t columns);
+
+// Calls body(first_row, row_count) over all rows, in parallel when there is enough of them.
+template <class Body>
+void ForRowBlocks(ThreadPool& pool, int64_t rows, Body&& body) {
+  // A few rows are cheaper on the calling thread than a round of the pool.
+  constexpr int64_t kRowsPerTask = 8;
+  if (rows <= kRowsPerTask / 2) {
+    body(int64_t{0}, rows);
+    return;
+  }
+  pool.ParallelFor((rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
+    const int64_t first = task * kRowsPerTask;
+    body(first, std::min(kRowsPerTask, rows - first));
+  });
+}
+
+// One product of a LinearLoop: out[r][n] for all rows of the activations.
+struct LinearCall {
+  const Linear* layer;
+  float* out;
+  int64_t out_stride;
+};
+
+// Multiplies the same activations by several layers, in one parallel loop over output features.
+void ApplyLinear(ExecContext& context, const Activations& x, std::initializer_list<LinearCall> calls);
+
+}  // namespace fathom
