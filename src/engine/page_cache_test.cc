@@ -11,7 +11,7 @@ namespace {
 
 using Tokens = std::vector<int32_t>;
 
-Tokens Run(int32_t first, int64_t count) {
+Tokens Range(int32_t first, int64_t count) {
   Tokens tokens(static_cast<std::size_t>(count));
   std::iota(tokens.begin(), tokens.end(), first);
   return tokens;
@@ -43,61 +43,71 @@ int64_t Find(PageCache& cache, const std::string& key, const Tokens& tokens) {
 
 TEST(PageCache, FindsFullAndPartialPagesAndNothingElse) {
   PageCache cache(16);
-  FileSequence(cache, "", Run(0, 80));  // two full pages and 16 tokens
+  FileSequence(cache, "", Range(0, 80));  // two full pages and 16 tokens
   EXPECT_EQ(cache.shared(), 3);
   EXPECT_EQ(cache.available(), 16);
-  EXPECT_EQ(Find(cache, "", Run(0, 200)), 80);
-  EXPECT_EQ(Find(cache, "", Run(0, 70)), 70);
-  EXPECT_EQ(Find(cache, "", Run(0, 31)), 31);
-  EXPECT_EQ(Find(cache, "", Run(1, 80)), 0);
-  Tokens other = Run(0, 80);
+  EXPECT_EQ(Find(cache, "", Range(0, 200)), 80);
+  EXPECT_EQ(Find(cache, "", Range(0, 70)), 70);
+  EXPECT_EQ(Find(cache, "", Range(0, 31)), 31);
+  EXPECT_EQ(Find(cache, "", Range(1, 80)), 0);
+  Tokens other = Range(0, 80);
   other[40] = -1;
   EXPECT_EQ(Find(cache, "", other), 40);
 }
 
 TEST(PageCache, KeysAreApart) {
   PageCache cache(16);
-  FileSequence(cache, "alice", Run(0, 64));
-  EXPECT_EQ(Find(cache, "bob", Run(0, 64)), 0);
-  EXPECT_EQ(Find(cache, "alice", Run(0, 64)), 64);
+  FileSequence(cache, "alice", Range(0, 64));
+  EXPECT_EQ(Find(cache, "bob", Range(0, 64)), 0);
+  EXPECT_EQ(Find(cache, "alice", Range(0, 64)), 64);
 }
 
 TEST(PageCache, EqualPagesAreKeptOnce) {
   PageCache cache(16);
-  FileSequence(cache, "", Run(0, 64));
-  FileSequence(cache, "", Run(0, 64));
+  FileSequence(cache, "", Range(0, 64));
+  FileSequence(cache, "", Range(0, 64));
   EXPECT_EQ(cache.shared(), 2);
-  FileSequence(cache, "", Run(0, 40));  // its 8 tokens are covered by the second page
+  FileSequence(cache, "", Range(0, 40));  // its 8 tokens are covered by the second page
   EXPECT_EQ(cache.shared(), 2);
 }
 
 TEST(PageCache, AFullPageReplacesItsShorterForm) {
   PageCache cache(16);
-  FileSequence(cache, "", Run(0, 50));
+  FileSequence(cache, "", Range(0, 50));
   EXPECT_EQ(cache.shared(), 2);
-  FileSequence(cache, "", Run(0, 64));
+  FileSequence(cache, "", Range(0, 64));
   EXPECT_EQ(cache.shared(), 2);
-  EXPECT_EQ(Find(cache, "", Run(0, 64)), 64);
+  EXPECT_EQ(Find(cache, "", Range(0, 64)), 64);
 }
 
 TEST(PageCache, EvictsTheLeastRecentlyUsedFromItsEnd) {
   PageCache cache(4);
-  FileSequence(cache, "", Run(0, 64));
-  FileSequence(cache, "", Run(1000, 64));
+  FileSequence(cache, "", Range(0, 64));
+  FileSequence(cache, "", Range(1000, 64));
   EXPECT_EQ(cache.available(), 4);
   const PageCache::Page first = cache.Allocate();  // takes the old sequence's last page
-  EXPECT_EQ(Find(cache, "", Run(0, 64)), 32);
-  const PageCache::Page second = cache.Allocate();
-  EXPECT_EQ(Find(cache, "", Run(0, 64)), 0);
-  EXPECT_EQ(Find(cache, "", Run(1000, 64)), 64);
+  const PageCache::Page second = cache.Allocate();  // and then its first
+  EXPECT_EQ(Find(cache, "", Range(0, 64)), 0);
+  EXPECT_EQ(Find(cache, "", Range(1000, 64)), 64);
   EXPECT_NE(first, second);
   EXPECT_EQ(cache.available(), 2);
+}
+
+TEST(PageCache, FindingAPageKeepsItLonger) {
+  PageCache cache(4);
+  FileSequence(cache, "", Range(0, 64));
+  FileSequence(cache, "", Range(1000, 64));
+  Find(cache, "", Range(0, 64));
+  cache.Allocate();
+  cache.Allocate();
+  EXPECT_EQ(Find(cache, "", Range(0, 64)), 64);
+  EXPECT_EQ(Find(cache, "", Range(1000, 64)), 0);
 }
 
 TEST(PageCache, NeverEvictsWhatIsPinned) {
   PageCache cache(3);
   PageCache::Node node = cache.OpenRoot("");
-  const Tokens tokens = Run(0, 96);
+  const Tokens tokens = Range(0, 96);
   for (int i = 0; i < 3; ++i) {
     cache.Share(node, cache.Allocate(), std::span(tokens).subspan(static_cast<std::size_t>(i) * 32, 32));
   }

@@ -3,6 +3,7 @@
 // parallel loop.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <string_view>
 #include <vector>
@@ -62,19 +63,21 @@ void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int6
 // Calls body(first_row, row_count) over all rows, in parallel when there is enough of them.
 template <class Body>
 void ForRowBlocks(ThreadPool& pool, int64_t rows, Body&& body) {
-  // A few rows are cheaper on the calling thread than a round of the pool.
-  constexpr int64_t kRowsPerTask = 8;
-  if (rows <= kRowsPerTask / 2) {
+  // One or two rows are done before another thread has noticed; long runs of rows amortise the call.
+  constexpr int64_t kSerialRows = 2;
+  constexpr int64_t kMostRowsPerTask = 8;
+  if (rows <= kSerialRows || pool.threads() == 1) {
     body(int64_t{0}, rows);
     return;
   }
-  pool.ParallelFor((rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
-    const int64_t first = task * kRowsPerTask;
-    body(first, std::min(kRowsPerTask, rows - first));
+  const int64_t block = std::clamp<int64_t>(rows / (2 * pool.threads()), 1, kMostRowsPerTask);
+  pool.ParallelFor((rows + block - 1) / block, [&](int64_t task, int) {
+    const int64_t first = task * block;
+    body(first, std::min(block, rows - first));
   });
 }
 
-// One product of a LinearLoop: out[r][n] for all rows of the activations.
+// One product: out[r * out_stride + n] for all rows of the activations.
 struct LinearCall {
   const Linear* layer;
   float* out;

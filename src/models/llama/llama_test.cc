@@ -159,7 +159,7 @@ TEST_P(LlamaGolden, FastKernelsStayCloseToTransformers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, LlamaGolden, ::testing::ValuesIn(GoldenNames()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& instance) { return instance.param; });
 
 TEST(Llama, GoldensAreThere) { EXPECT_GE(GoldenNames().size(), 10u); }
 
