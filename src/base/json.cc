@@ -45,6 +45,8 @@ Json ParseJson(std::string_view text, const std::string& what, std::size_t max_d
     }
     throw Error(ErrorCode::kInvalidArgument, what + " is not valid JSON at byte " +
                                                  std::to_string(error.byte) + ": " + reason);
+  } catch (const Json::out_of_range&) {
+    throw Error(ErrorCode::kInvalidArgument, what + " has a number that is too large");
   }
 }
 

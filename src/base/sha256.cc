@@ -43,6 +43,12 @@ std::string Sha256::HexDigest() {
   return hex;
 }
 
+std::string Sha256OfText(std::string_view text) {
+  Sha256 hash;
+  hash.Update(std::as_bytes(std::span(text)));
+  return hash.HexDigest();
+}
+
 std::string Sha256OfFile(const std::filesystem::path& path,
                          const std::function<void(uint64_t)>& progress) {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);

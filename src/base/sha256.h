@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace fathom {
 
@@ -25,6 +26,9 @@ class Sha256 {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Hex digest of bytes in memory.
+std::string Sha256OfText(std::string_view text);
 
 // Hex digest of a file. `progress` (may be empty) is called with the bytes read so far.
 // Throws Error when the file cannot be read.

@@ -21,6 +21,7 @@ struct GenerationOptions {
   int64_t max_tokens = -1;              // -1: up to the context's end
   std::vector<std::string> stop;        // stop strings; not part of the reply
   std::optional<int32_t> top_logprobs;  // set: log-probabilities with that many alternatives
+  bool score_prompt = false;            // also report each prompt token (ChatEvent::kPrompt)
   bool ignore_eos = false;              // benchmarks and tests
 };
 
@@ -47,13 +48,16 @@ struct LogprobEntry {
 
 struct ChatEvent {
   enum class Kind {
-    kToken,  // one generated token: `text` may be empty (held back or not printable)
-    kDone,   // the last event of every request; `text` holds what was still held back
+    kPrompt,  // one token of the prompt, in order, with GenerationOptions::score_prompt
+    kToken,   // one generated token: `text` may be empty (held back or not printable)
+    kDone,    // the last event of every request; `text` holds what was still held back
   };
   Kind kind = Kind::kToken;
   TokenId id = -1;
   std::string text;
   std::optional<LogprobEntry> logprob;
+  bool scored = true;  // kPrompt only: false for the first token, which nothing precedes
+  bool ends = false;   // kToken only: an end-of-text id, which stands for no text
   // kDone only:
   FinishReason finish = FinishReason::kStop;
   Usage usage;

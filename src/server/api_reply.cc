@@ -1,0 +1,258 @@
+#include "server/api_reply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/json.h"
+
+namespace fathom {
+namespace {
+
+// JSON has no infinities; OpenAI writes this for what is all but impossible.
+constexpr float kLeastLogprob = -9999.0f;
+
+float Finite(float logprob) { return logprob > kLeastLogprob ? logprob : kLeastLogprob; }
+
+std::string FinishReasonText(FinishReason reason) {
+  return reason == FinishReason::kLength ? "length" : "stop";
+}
+
+Json BytesJson(const std::string& bytes) {
+  Json array = Json::array();
+  for (const char byte : bytes) array.push_back(static_cast<unsigned char>(byte));
+  return array;
+}
+
+// Chat completions: one object per token.
+Json ChatLogprob(const LogprobEntry& entry) {
+  Json top = Json::array();
+  for (const auto& alternative : entry.top) {
+    top.push_back({{"token", alternative.token},
+                   {"bytes", BytesJson(alternative.bytes)},
+                   {"logprob", Finite(alternative.logprob)}});
+  }
+  return {{"token", entry.token},
+          {"bytes", BytesJson(entry.bytes)},
+          {"logprob", Finite(entry.logprob)},
+          {"top_logprobs", std::move(top)}};
+}
+
+// Characters of UTF-8 text: every byte that does not continue one.
+int64_t Characters(const std::string& text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
+}
+
+double PerSecond(int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
+
+}  // namespace
+
+std::string SseData(const Json& value) { return "data: " + DumpJson(value) + "\n\n"; }
+
+ApiReply::ApiReply(ReplyHead head)
+    : head_(std::move(head)), choices_(head_.replies), open_(head_.replies) {
+  head_.echo.resize(head_.replies);
+}
+
+Json ApiReply::Envelope() const {
+  const char* object = head_.kind == ApiKind::kCompletion ? "text_completion"
+                       : head_.stream                     ? "chat.completion.chunk"
+                                                          : "chat.completion";
+  return {{"id", head_.id},
+          {"object", object},
+          {"created", head_.created},
+          {"model", head_.model},
+          {"system_fingerprint", head_.fingerprint}};
+}
+
+Json ApiReply::ChunkOf(std::size_t reply, Json choice) const {
+  choice["index"] = reply;
+  Json chunk = Envelope();
+  chunk["choices"] = Json::array({std::move(choice)});
+  if (head_.include_usage) chunk["usage"] = nullptr;
+  return chunk;
+}
+
+std::string ApiReply::TextChunk(std::size_t reply, const std::string& text, Json logprobs) const {
+  Json choice = {{"finish_reason", nullptr}, {"logprobs", std::move(logprobs)}};
+  if (head_.kind == ApiKind::kChat) {
+    choice["delta"] = {{"content", text}};
+  } else {
+    choice["text"] = text;
+  }
+  return SseData(ChunkOf(reply, std::move(choice)));
+}
+
+std::string ApiReply::FinishChunk(std::size_t reply) const {
+  Json choice = {{"finish_reason", choices_[reply].finish_reason}, {"logprobs", nullptr}};
+  if (head_.kind == ApiKind::kChat) {
+    choice["delta"] = Json::object();
+  } else {
+    choice["text"] = "";
+  }
+  return SseData(ChunkOf(reply, std::move(choice)));
+}
+
+std::string ApiReply::Begin() {
+  std::string out;
+  for (std::size_t reply = 0; reply < head_.replies; ++reply) {
+    if (head_.stream && head_.kind == ApiKind::kChat) {
+      Json choice = {{"finish_reason", nullptr},
+                     {"logprobs", nullptr},
+                     {"delta", {{"role", "assistant"}, {"content", ""}}}};
+      out += SseData(ChunkOf(reply, std::move(choice)));
+    } else if (!head_.echo[reply].empty()) {
+      if (head_.stream) out += TextChunk(reply, head_.echo[reply], nullptr);
+      choices_[reply].text = head_.echo[reply];
+    }
+  }
+  return out;
+}
+
+std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
+  CHECK(reply < choices_.size());
+  Choice& choice = choices_[reply];
+  if (done() || !choice.finish_reason.empty()) return {};
+
+  if (event.kind != ChatEvent::Kind::kDone) {
+    // A token that ends the reply stands for no text, so it has no entry either.
+    const bool has_entry = head_.logprobs && event.logprob.has_value() && !event.ends;
+    if (head_.stream) {
+      if (event.text.empty() && !has_entry) return {};
+      Json logprobs = nullptr;
+      if (has_entry) {
+        logprobs = LogprobsJson(choice, {std::move(*event.logprob)}, {event.scored});
+      }
+      return TextChunk(reply, event.text, std::move(logprobs));
+    }
+    choice.text += event.text;
+    if (has_entry) {
+      choice.logprobs.push_back(std::move(*event.logprob));
+      choice.scored.push_back(event.scored);
+    }
+    return {};
+  }
+
+  if (event.error || event.finish == FinishReason::kError ||
+      event.finish == FinishReason::kCancelled) {
+    error_ = event.error ? ToApiError(*event.error)
+                         : ToApiError(Error(ErrorCode::kCancelled, "the reply was cancelled"));
+    return {};
+  }
+  choice.finish_reason = FinishReasonText(event.finish);
+  choice.usage = event.usage;
+  choice.seed = event.seed;
+  --open_;
+  if (!head_.stream) {
+    choice.text += event.text;
+    return {};
+  }
+  std::string out;
+  if (!event.text.empty()) out += TextChunk(reply, event.text, nullptr);
+  out += FinishChunk(reply);
+  if (open_ > 0) return out;
+  if (head_.include_usage) {
+    Json chunk = Envelope();
+    chunk["choices"] = Json::array();
+    AddUsage(chunk);
+    out += SseData(chunk);
+  }
+  return out + kSseDone;
+}
+
+// Chat completions list objects; completions parallel arrays with the offset of each token's text.
+Json ApiReply::LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
+                            const std::vector<bool>& scored) const {
+  if (head_.kind == ApiKind::kChat) {
+    Json content = Json::array();
+    for (const LogprobEntry& entry : entries) content.push_back(ChatLogprob(entry));
+    return {{"content", std::move(content)}, {"refusal", nullptr}};
+  }
+  Json tokens = Json::array();
+  Json logprobs = Json::array();
+  Json top = Json::array();
+  Json offsets = Json::array();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const LogprobEntry& entry = entries[i];
+    tokens.push_back(entry.token);
+    logprobs.push_back(scored[i] ? Json(Finite(entry.logprob)) : Json(nullptr));
+    Json alternatives = Json::object();
+    // Most probable first: of two that print alike, the first counts.
+    for (const auto& alternative : entry.top) {
+      alternatives.emplace(alternative.token, Finite(alternative.logprob));
+    }
+    top.push_back(scored[i] ? std::move(alternatives) : Json(nullptr));
+    offsets.push_back(choice.text_offset);
+    choice.text_offset += Characters(entry.token);
+  }
+  return {{"tokens", std::move(tokens)},
+          {"token_logprobs", std::move(logprobs)},
+          {"top_logprobs", std::move(top)},
+          {"text_offset", std::move(offsets)}};
+}
+
+void ApiReply::AddUsage(Json& body) const {
+  int64_t prompt = 0;
+  int64_t cached = 0;
+  int64_t completion = 0;
+  double queue = 0;
+  double prefill = 0;
+  double decode = 0;
+  int64_t evaluated = 0;
+  for (std::size_t reply = 0; reply < choices_.size(); ++reply) {
+    const Usage& usage = choices_[reply].usage;
+    // A prompt is counted once, whatever the number of its replies.
+    if (reply % static_cast<std::size_t>(head_.choices) == 0) {
+      prompt += usage.prompt_tokens;
+      cached += usage.cached_tokens;
+    }
+    evaluated += usage.prompt_tokens - usage.cached_tokens;
+    completion += usage.completion_tokens;
+    queue = std::max(queue, usage.queue_seconds);
+    prefill = std::max(prefill, usage.prefill_seconds);
+    decode = std::max(decode, usage.decode_seconds);
+  }
+  // The first token of a reply comes out of the prefill.
+  const int64_t decoded =
+      std::max<int64_t>(completion - static_cast<int64_t>(choices_.size()), 0);
+  body["usage"] = {{"prompt_tokens", prompt},
+                   {"completion_tokens", completion},
+                   {"total_tokens", prompt + completion},
+                   {"prompt_tokens_details", {{"cached_tokens", cached}}},
+                   {"prompt_cache_hit_tokens", cached},
+                   {"prompt_cache_miss_tokens", prompt - cached}};
+  body["timings"] = {{"queue_seconds", queue},
+                     {"prefill_seconds", prefill},
+                     {"decode_seconds", decode},
+                     {"prefill_tokens_per_second", PerSecond(evaluated, prefill)},
+                     {"decode_tokens_per_second", PerSecond(decoded, decode)}};
+  body["seed"] = choices_.empty() ? 0 : choices_[0].seed;
+}
+
+Json ApiReply::Body() const {
+  CHECK(done() && !error_);
+  Json body = Envelope();
+  Json choices = Json::array();
+  for (std::size_t reply = 0; reply < choices_.size(); ++reply) {
+    Choice choice = choices_[reply];
+    Json logprobs = nullptr;
+    if (head_.logprobs) logprobs = LogprobsJson(choice, choice.logprobs, choice.scored);
+    Json entry = {{"index", reply},
+                  {"finish_reason", choice.finish_reason},
+                  {"logprobs", std::move(logprobs)}};
+    if (head_.kind == ApiKind::kChat) {
+      entry["message"] = {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
+    } else {
+      entry["text"] = choice.text;
+    }
+    choices.push_back(std::move(entry));
+  }
+  body["choices"] = std::move(choices);
+  AddUsage(body);
+  return body;
+}
+
+}  // namespace fathom

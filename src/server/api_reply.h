@@ -1,0 +1,77 @@
+// Turns the events of a request's replies into OpenAI's response bodies: one JSON object, or the
+// chunks of a stream. Pure: events in, text out; knows no connection and no thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chat/chat.h"
+#include "server/api_error.h"
+#include "server/api_request.h"
+
+namespace fathom {
+
+// "data: JSON\n\n"
+std::string SseData(const Json& value);
+inline constexpr char kSseDone[] = "data: [DONE]\n\n";
+inline constexpr char kSseKeepAlive[] = ": keep-alive\n\n";
+
+struct ReplyHead {
+  ApiKind kind = ApiKind::kChat;
+  std::string id;           // "chatcmpl-..." or "cmpl-..."
+  int64_t created = 0;      // Unix seconds
+  std::string model;
+  std::string fingerprint;  // of the model
+  bool stream = false;
+  bool include_usage = false;
+  bool logprobs = false;
+  int choices = 1;                 // replies per prompt
+  std::vector<std::string> echo;   // per reply, the prompt it starts with; may be empty
+  std::size_t replies = 1;
+};
+
+class ApiReply {
+ public:
+  explicit ApiReply(ReplyHead head);
+
+  // Streams: what goes out before any event. Empty otherwise.
+  std::string Begin();
+  // Takes the next event of one reply. Streams: what to send for it (may be empty); the last event of
+  // the last reply brings the end of the stream.
+  std::string Add(std::size_t reply, ChatEvent&& event);
+
+  // All replies are done, or one failed.
+  bool done() const { return error_.has_value() || open_ == 0; }
+  // The failure of a reply, with the events of the others no longer of interest.
+  const std::optional<ApiError>& error() const { return error_; }
+  // The body of a request that is not streamed; only when done() without an error.
+  Json Body() const;
+
+ private:
+  struct Choice {
+    std::string text;
+    std::vector<LogprobEntry> logprobs;
+    std::vector<bool> scored;   // parallel to logprobs
+    int64_t text_offset = 0;    // characters before the next log-probability entry
+    std::string finish_reason;  // empty while running
+    Usage usage;
+    uint64_t seed = 0;
+  };
+
+  Json Envelope() const;
+  Json ChunkOf(std::size_t reply, Json choice) const;
+  std::string TextChunk(std::size_t reply, const std::string& text, Json logprobs) const;
+  std::string FinishChunk(std::size_t reply) const;
+  Json LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
+                    const std::vector<bool>& scored) const;
+  void AddUsage(Json& body) const;
+
+  ReplyHead head_;
+  std::vector<Choice> choices_;
+  std::size_t open_;
+  std::optional<ApiError> error_;
+};
+
+}  // namespace fathom

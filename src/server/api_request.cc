@@ -1,0 +1,448 @@
+#include "server/api_request.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/json.h"
+
+namespace fathom {
+namespace {
+
+// A float of the body must be one the sampler can hold.
+constexpr double kMaxRepetitionPenalty = 10.0;
+constexpr int kMaxTopLogprobs = 20;
+constexpr std::size_t kMaxUserIdBytes = 512;
+
+std::string TypeOf(const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::null: return "null";
+    case Json::value_t::object: return "an object";
+    case Json::value_t::array: return "an array";
+    case Json::value_t::string: return "a string";
+    case Json::value_t::boolean: return "a boolean";
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned: return "an integer";
+    case Json::value_t::number_float: return "a number";
+    default: return "something else";
+  }
+}
+
+[[noreturn]] void WrongType(const std::string& param, const char* expected, const Json& value) {
+  throw BadRequest(param,
+                   "'" + param + "' must be " + expected + ", but is " + TypeOf(value),
+                   "invalid_type");
+}
+
+// Numbers as people write them: 2, 0.5, -2.
+std::string Plain(double value) {
+  std::string text = Json(value).dump();
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+[[noreturn]] void OutOfRange(const std::string& param, double low, double high,
+                             const Json& value) {
+  throw BadRequest(param, "'" + param + "' must be from " + Plain(low) + " to " + Plain(high) +
+                              ", but is " + value.dump(),
+                   "invalid_value");
+}
+
+// Typed access to the fields of the body; null counts as absent.
+class Fields {
+ public:
+  Fields(const Json& object, std::string path = {}) : object_(object), path_(std::move(path)) {}
+
+  const Json* Find(const char* name) const {
+    const auto found = object_.find(name);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+  std::string PathOf(const char* name) const { return path_.empty() ? name : path_ + "." + name; }
+
+  bool Boolean(const char* name, bool otherwise) const {
+    const Json* value = Find(name);
+    if (value == nullptr) return otherwise;
+    if (!value->is_boolean()) WrongType(PathOf(name), "a boolean", *value);
+    return value->get<bool>();
+  }
+
+  std::optional<double> Number(const char* name, double low, double high) const {
+    const Json* value = Find(name);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_number()) WrongType(PathOf(name), "a number", *value);
+    const double number = value->get<double>();
+    if (!(number >= low && number <= high)) OutOfRange(PathOf(name), low, high, *value);
+    return number;
+  }
+
+  std::optional<int64_t> Integer(const char* name, int64_t low, int64_t high) const {
+    const Json* value = Find(name);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_number_integer()) WrongType(PathOf(name), "an integer", *value);
+    const bool too_big = value->is_number_unsigned() &&
+                         value->get<uint64_t>() > static_cast<uint64_t>(high);
+    if (too_big || value->get<int64_t>() < low || value->get<int64_t>() > high) {
+      OutOfRange(PathOf(name), static_cast<double>(low), static_cast<double>(high), *value);
+    }
+    return value->get<int64_t>();
+  }
+
+  const std::string* String(const char* name) const {
+    const Json* value = Find(name);
+    if (value == nullptr) return nullptr;
+    if (!value->is_string()) WrongType(PathOf(name), "a string", *value);
+    return value->get_ptr<const std::string*>();
+  }
+
+ private:
+  const Json& object_;
+  std::string path_;
+};
+
+// ---- Messages ----------------------------------------------------------------------------------
+
+Role ReadRole(const Fields& message) {
+  const std::string* role = message.String("role");
+  const std::string path = message.PathOf("role");
+  if (role == nullptr) throw BadRequest(path, "'" + path + "' is missing", "missing_field");
+  if (*role == "system" || *role == "developer") return Role::kSystem;
+  if (*role == "user") return Role::kUser;
+  if (*role == "assistant") return Role::kAssistant;
+  if (*role == "tool" || *role == "function") {
+    throw BadRequest(path, "tools are not supported by this model, so '" + path +
+                               "' cannot be '" + *role + "'",
+                     "unsupported");
+  }
+  throw BadRequest(path, "'" + path + "' must be system, developer, user or assistant, but is '" +
+                             role->substr(0, 64) + "'",
+                   "invalid_value");
+}
+
+// Parts of type text are joined as they are: the client put the white space it wants into them.
+std::string ReadParts(const Json& parts, const std::string& path) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string part_path = path + "[" + std::to_string(i) + "]";
+    const Json& part = parts[i];
+    if (part.is_string()) {
+      text += part.get_ref<const std::string&>();
+      continue;
+    }
+    if (!part.is_object()) WrongType(part_path, "an object", part);
+    const Fields fields(part, part_path);
+    const std::string* type = fields.String("type");
+    if (type == nullptr) {
+      throw BadRequest(part_path + ".type", "'" + part_path + ".type' is missing", "missing_field");
+    }
+    if (*type != "text") {
+      throw BadRequest(part_path + ".type",
+                       "content of type '" + type->substr(0, 64) +
+                           "' is not supported by this model, only text is",
+                       "unsupported");
+    }
+    const std::string* part_text = fields.String("text");
+    if (part_text == nullptr) {
+      throw BadRequest(part_path + ".text", "'" + part_path + ".text' is missing", "missing_field");
+    }
+    text += *part_text;
+  }
+  return text;
+}
+
+ChatMessage ReadMessage(const Json& value, const std::string& path) {
+  if (!value.is_object()) WrongType(path, "an object", value);
+  const Fields fields(value, path);
+  ChatMessage message;
+  message.role = ReadRole(fields);
+  if (const Json* calls = fields.Find("tool_calls"); calls != nullptr && !calls->empty()) {
+    throw BadRequest(fields.PathOf("tool_calls"), "tools are not supported by this model",
+                     "unsupported");
+  }
+  const Json* content = fields.Find("content");
+  if (content == nullptr) {
+    // An assistant may have said nothing; anybody else must say something, if only "".
+    if (message.role == Role::kAssistant) return message;
+    const std::string content_path = fields.PathOf("content");
+    throw BadRequest(content_path, "'" + content_path + "' is missing", "missing_field");
+  }
+  if (content->is_string()) {
+    message.content = content->get<std::string>();
+  } else if (content->is_array()) {
+    message.content = ReadParts(*content, fields.PathOf("content"));
+  } else {
+    WrongType(fields.PathOf("content"), "a string or an array of parts", *content);
+  }
+  return message;
+}
+
+std::vector<ChatMessage> ReadMessages(const Fields& body) {
+  const Json* value = body.Find("messages");
+  if (value == nullptr) throw BadRequest("messages", "'messages' is missing", "missing_field");
+  if (!value->is_array()) WrongType("messages", "an array", *value);
+  if (value->empty()) {
+    throw BadRequest("messages", "'messages' is empty: a conversation needs at least one message",
+                     "invalid_value");
+  }
+  std::vector<ChatMessage> messages;
+  messages.reserve(value->size());
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    messages.push_back(ReadMessage((*value)[i], "messages[" + std::to_string(i) + "]"));
+  }
+  return messages;
+}
+
+// ---- Prompts of /v1/completions ----------------------------------------------------------------
+
+using Prompt = std::variant<std::vector<ChatMessage>, std::string, std::vector<TokenId>>;
+
+std::vector<TokenId> ReadIds(const Json& value, const std::string& path) {
+  std::vector<TokenId> ids;
+  ids.reserve(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const Json& id = value[i];
+    const std::string id_path = path + "[" + std::to_string(i) + "]";
+    if (!id.is_number_integer()) WrongType(id_path, "a token id", id);
+    constexpr int64_t kLast = std::numeric_limits<TokenId>::max();
+    // Negative numbers are read as signed, greater ones as unsigned.
+    const bool in_range =
+        id.is_number_unsigned() ? id.get<uint64_t>() <= static_cast<uint64_t>(kLast) : false;
+    if (!in_range) OutOfRange(id_path, 0, static_cast<double>(kLast), id);
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+std::vector<Prompt> ReadPrompts(const Fields& body) {
+  const Json* value = body.Find("prompt");
+  if (value == nullptr) throw BadRequest("prompt", "'prompt' is missing", "missing_field");
+  std::vector<Prompt> prompts;
+  if (value->is_string()) {
+    prompts.emplace_back(value->get<std::string>());
+    return prompts;
+  }
+  const char* expected = "a string, an array of strings or an array of token ids";
+  if (!value->is_array()) WrongType("prompt", expected, *value);
+  if (value->empty()) throw BadRequest("prompt", "'prompt' is empty", "invalid_value");
+  if ((*value)[0].is_number()) {
+    prompts.emplace_back(ReadIds(*value, "prompt"));
+    return prompts;
+  }
+  if (value->size() > static_cast<std::size_t>(kMaxReplies)) {
+    throw BadRequest("prompt", "'prompt' may hold at most " + std::to_string(kMaxReplies) +
+                                   " prompts, but holds " + std::to_string(value->size()),
+                     "invalid_value");
+  }
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const Json& prompt = (*value)[i];
+    const std::string path = "prompt[" + std::to_string(i) + "]";
+    if (prompt.is_string()) {
+      prompts.emplace_back(prompt.get<std::string>());
+    } else if (prompt.is_array()) {
+      prompts.emplace_back(ReadIds(prompt, path));
+    } else {
+      WrongType(path, "a string or an array of token ids", prompt);
+    }
+  }
+  return prompts;
+}
+
+// ---- Options -----------------------------------------------------------------------------------
+
+std::vector<std::string> ReadStops(const Fields& body) {
+  std::vector<std::string> stops;
+  const Json* value = body.Find("stop");
+  if (value == nullptr) return stops;
+  const auto add = [&stops](const Json& stop, const std::string& path) {
+    if (!stop.is_string()) WrongType(path, "a string", stop);
+    const std::string& text = stop.get_ref<const std::string&>();
+    if (text.size() > kMaxStopBytes) {
+      throw BadRequest(path, "'" + path + "' may have at most " + std::to_string(kMaxStopBytes) +
+                                 " bytes, but has " + std::to_string(text.size()),
+                       "invalid_value");
+    }
+    if (!text.empty()) stops.push_back(text);
+  };
+  if (value->is_string()) {
+    add(*value, "stop");
+  } else if (value->is_array()) {
+    if (value->size() > kMaxStops) {
+      throw BadRequest("stop", "'stop' may hold at most " + std::to_string(kMaxStops) +
+                                   " strings, but holds " + std::to_string(value->size()),
+                       "invalid_value");
+    }
+    for (std::size_t i = 0; i < value->size(); ++i) {
+      add((*value)[i], "stop[" + std::to_string(i) + "]");
+    }
+  } else {
+    WrongType("stop", "a string or an array of strings", *value);
+  }
+  return stops;
+}
+
+void ReadSeed(const Fields& body, GenerationOptions& options) {
+  const Json* value = body.Find("seed");
+  if (value == nullptr) return;
+  if (!value->is_number_integer()) WrongType("seed", "an integer", *value);
+  options.has_seed = true;
+  options.sampling.seed = value->is_number_unsigned()
+                              ? value->get<uint64_t>()
+                              : static_cast<uint64_t>(value->get<int64_t>());
+}
+
+void ReadSampling(const Fields& body, SamplingParams& sampling) {
+  const auto temperature = body.Number("temperature", 0.0, 2.0);
+  const auto top_p = body.Number("top_p", 0.0, 1.0);
+  sampling.temperature = static_cast<float>(temperature.value_or(kDefaultTemperature));
+  sampling.top_p = static_cast<float>(top_p.value_or(temperature ? 1.0f : kDefaultTopP));
+  // -1 is how other servers spell "off".
+  const int64_t top_k = body.Integer("top_k", -1, std::numeric_limits<int32_t>::max()).value_or(0);
+  sampling.top_k = static_cast<int32_t>(std::max<int64_t>(top_k, 0));
+  sampling.min_p = static_cast<float>(body.Number("min_p", 0.0, 1.0).value_or(0.0));
+  if (const auto penalty = body.Number("repetition_penalty", 0.0, kMaxRepetitionPenalty)) {
+    sampling.repetition_penalty = static_cast<float>(*penalty);
+    if (!(sampling.repetition_penalty > 0.0f)) {
+      throw BadRequest("repetition_penalty", "'repetition_penalty' must be greater than 0",
+                       "invalid_value");
+    }
+  }
+  sampling.frequency_penalty =
+      static_cast<float>(body.Number("frequency_penalty", -2.0, 2.0).value_or(0.0));
+  sampling.presence_penalty =
+      static_cast<float>(body.Number("presence_penalty", -2.0, 2.0).value_or(0.0));
+}
+
+void ReadLogprobs(ApiKind kind, const Fields& body, GenerationOptions& options) {
+  if (kind == ApiKind::kCompletion) {
+    if (const auto count = body.Integer("logprobs", 0, kMaxTopLogprobs)) {
+      options.top_logprobs = static_cast<int32_t>(*count);
+    }
+    return;
+  }
+  const bool wanted = body.Boolean("logprobs", false);
+  const auto top = body.Integer("top_logprobs", 0, kMaxTopLogprobs);
+  if (top && *top > 0 && !wanted) {
+    throw BadRequest("top_logprobs", "'top_logprobs' needs 'logprobs' to be true", "invalid_value");
+  }
+  if (wanted) options.top_logprobs = static_cast<int32_t>(top.value_or(0));
+}
+
+// Fields that would change the reply and that are not there must not be ignored.
+void RefuseUnsupported(ApiKind kind, const Fields& body) {
+  for (const char* name : {"tools", "functions"}) {
+    if (const Json* value = body.Find(name); value != nullptr && !value->empty()) {
+      throw BadRequest(name, "tools are not supported by this model", "unsupported");
+    }
+  }
+  if (const Json* format = body.Find("response_format")) {
+    if (!format->is_object()) WrongType("response_format", "an object", *format);
+    const std::string* type = Fields(*format, "response_format").String("type");
+    if (type == nullptr || *type != "text") {
+      throw BadRequest("response_format.type",
+                       "'response_format.type' must be 'text': other formats are not supported",
+                       "unsupported");
+    }
+  }
+  if (const Json* bias = body.Find("logit_bias"); bias != nullptr && !bias->empty()) {
+    throw BadRequest("logit_bias", "'logit_bias' is not supported", "unsupported");
+  }
+  if (kind != ApiKind::kCompletion) return;
+  if (const std::string* suffix = body.String("suffix"); suffix != nullptr && !suffix->empty()) {
+    throw BadRequest("suffix", "'suffix' is not supported by this model", "unsupported");
+  }
+  const int64_t n = body.Integer("n", 1, kMaxChoices).value_or(1);
+  if (const auto best_of = body.Integer("best_of", 1, 128); best_of && *best_of != n) {
+    throw BadRequest("best_of", "'best_of' is not supported unless it equals 'n'", "unsupported");
+  }
+}
+
+void CheckModel(const Fields& body, const std::string& model_name) {
+  const std::string* model = body.String("model");
+  if (model == nullptr || model->empty() || *model == "default" || *model == model_name) return;
+  throw ApiError(404, "invalid_request_error", "model_not_found", "model",
+                 "the model '" + model->substr(0, 128) + "' does not exist; this server has '" +
+                     model_name + "'");
+}
+
+GenerationOptions ReadOptions(ApiKind kind, const Fields& body) {
+  GenerationOptions options;
+  ReadSampling(body, options.sampling);
+  ReadSeed(body, options);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  // An echo of the prompt alone may be wanted, for its log-probabilities.
+  const int64_t least = kind == ApiKind::kCompletion ? 0 : 1;
+  auto max_tokens = body.Integer("max_completion_tokens", least, kMost);
+  const auto older_name = body.Integer("max_tokens", least, kMost);
+  if (!max_tokens) max_tokens = older_name;
+  options.max_tokens =
+      max_tokens.value_or(kind == ApiKind::kCompletion ? kDefaultCompletionTokens : -1);
+  options.stop = ReadStops(body);
+  ReadLogprobs(kind, body, options);
+  options.ignore_eos = body.Boolean("ignore_eos", false);
+  return options;
+}
+
+}  // namespace
+
+ChatRequest ApiRequest::ReplyRequest(std::size_t reply) const {
+  const auto per_prompt = static_cast<std::size_t>(choices);
+  ChatRequest request = prompts[reply / per_prompt];
+  request.options.sampling.seed += reply % per_prompt;
+  return request;
+}
+
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::string& model_name) {
+  const Json json = ParseJson(text, "the request body");
+  if (!json.is_object()) {
+    throw BadRequest("", "the request body must be a JSON object, but is " + TypeOf(json),
+                     "invalid_type");
+  }
+  const Fields body(json);
+  CheckModel(body, model_name);
+  RefuseUnsupported(kind, body);
+
+  ApiRequest request;
+  request.kind = kind;
+  request.stream = body.Boolean("stream", false);
+  request.choices = static_cast<int>(body.Integer("n", 1, kMaxChoices).value_or(1));
+  if (const Json* stream_options = body.Find("stream_options")) {
+    if (!stream_options->is_object()) WrongType("stream_options", "an object", *stream_options);
+    request.include_usage = Fields(*stream_options, "stream_options").Boolean("include_usage", false);
+  }
+
+  ChatRequest common;
+  common.options = ReadOptions(kind, body);
+  if (const std::string* user = body.String("user_id")) {
+    if (user->size() > kMaxUserIdBytes) {
+      throw BadRequest("user_id", "'user_id' may have at most " + std::to_string(kMaxUserIdBytes) +
+                                      " bytes, but has " + std::to_string(user->size()),
+                       "invalid_value");
+    }
+    common.cache_key = *user;
+  }
+
+  if (kind == ApiKind::kChat) {
+    common.prompt = ReadMessages(body);
+    request.prompts.push_back(std::move(common));
+    return request;
+  }
+  request.echo = body.Boolean("echo", false);
+  common.options.score_prompt = request.echo && common.options.top_logprobs.has_value();
+  if (common.options.max_tokens == 0 && !request.echo) {
+    throw BadRequest("max_tokens", "'max_tokens' must be at least 1 unless 'echo' is true",
+                     "invalid_value");
+  }
+  for (Prompt& prompt : ReadPrompts(body)) {
+    ChatRequest one = common;
+    one.prompt = std::move(prompt);
+    request.prompts.push_back(std::move(one));
+  }
+  if (request.replies() > static_cast<std::size_t>(kMaxReplies)) {
+    throw BadRequest("n", "prompts times 'n' may be at most " + std::to_string(kMaxReplies) +
+                              ", but is " + std::to_string(request.replies()),
+                     "invalid_value");
+  }
+  return request;
+}
+
+}  // namespace fathom

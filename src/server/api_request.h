@@ -1,0 +1,45 @@
+// Reads the bodies of POST /v1/chat/completions and /v1/completions into requests for the chat
+// room. Everything that can be checked without a model is checked here; nothing known is silently
+// dropped, fields nobody knows are. Pure: bytes in, values out. Fuzzed (fuzz/chat_request_fuzz.cc).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat/chat.h"
+#include "server/api_error.h"
+
+namespace fathom {
+
+enum class ApiKind { kChat, kCompletion };
+
+// What a request that names nothing gets: the sampling advised for DeepSeek-R1 and its distills.
+// With a temperature of its own, top_p is 1 unless given, as clients of the OpenAI API expect.
+inline constexpr float kDefaultTemperature = 0.6f;
+inline constexpr float kDefaultTopP = 0.95f;
+inline constexpr int64_t kDefaultCompletionTokens = 16;  // OpenAI's, of /v1/completions only
+inline constexpr int kMaxChoices = 8;                    // n
+inline constexpr int kMaxReplies = 64;                   // prompts times n
+inline constexpr std::size_t kMaxStops = 16;
+inline constexpr std::size_t kMaxStopBytes = 1024;
+
+struct ApiRequest {
+  ApiKind kind = ApiKind::kChat;
+  std::vector<ChatRequest> prompts;  // one; /v1/completions may bring several
+  int choices = 1;                   // replies per prompt
+  bool stream = false;
+  bool include_usage = false;        // a last chunk of the stream brings the usage
+  bool echo = false;                 // /v1/completions: the reply starts with the prompt
+
+  std::size_t replies() const { return prompts.size() * static_cast<std::size_t>(choices); }
+  // The request of one reply: prompts in order, `choices` replies each. With a seed, reply i of a
+  // prompt uses seed + i, so that the first is what a request for one would give.
+  ChatRequest ReplyRequest(std::size_t reply) const;
+};
+
+// `model_name` is the loaded model; a request may also call it "default", or name none. Throws
+// ApiError: 400 naming the field, 404 "model_not_found".
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view body, const std::string& model_name);
+
+}  // namespace fathom

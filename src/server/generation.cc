@@ -1,0 +1,111 @@
+#include "server/generation.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/random.h"
+
+namespace fathom {
+namespace {
+
+std::string RandomHex() {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%016llx%016llx",
+                static_cast<unsigned long long>(RandomSeed()),
+                static_cast<unsigned long long>(RandomSeed()));
+  return text;
+}
+
+// What a completion starts with when the prompt is to be echoed.
+std::string EchoOf(const ChatService& chat, const ChatRequest& request) {
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) return *text;
+  const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt);
+  const Tokenizer* tokenizer = chat.model().tokenizer.get();
+  if (ids == nullptr || tokenizer == nullptr) return {};
+  for (const TokenId id : *ids) {
+    if (id >= tokenizer->size()) return {};  // refused by the engine
+  }
+  return tokenizer->Decode(*ids);
+}
+
+ReplyHead HeadOf(const ChatService& chat, const ApiRequest& request) {
+  ReplyHead head;
+  head.kind = request.kind;
+  head.id = (request.kind == ApiKind::kChat ? "chatcmpl-" : "cmpl-") + RandomHex();
+  head.created = UnixSeconds();
+  head.model = chat.model().name;
+  head.fingerprint = "fp_" + chat.model().fingerprint;
+  head.stream = request.stream;
+  head.include_usage = request.include_usage;
+  head.logprobs = request.prompts.front().options.top_logprobs.has_value();
+  head.choices = request.choices;
+  head.replies = request.replies();
+  if (request.echo) {
+    for (std::size_t i = 0; i < head.replies; ++i) {
+      head.echo.push_back(
+          EchoOf(chat, request.prompts[i / static_cast<std::size_t>(request.choices)]));
+    }
+  }
+  return head;
+}
+
+}  // namespace
+
+void EventQueue::Push(std::size_t reply, ChatEvent&& event) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  items_.push_back({reply, std::move(event)});
+  if (items_.size() == 1 && wake_) wake_();
+}
+
+void EventQueue::Open(std::function<void()> wake) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  wake_ = std::move(wake);
+  if (!items_.empty()) wake_();
+}
+
+std::vector<EventQueue::Item> EventQueue::Take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(items_, {});
+}
+
+void EventQueue::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  wake_ = nullptr;
+  items_.clear();
+}
+
+void Generation::Cancel() {
+  if (events) events->Close();
+  for (const std::shared_ptr<Ticket>& ticket : tickets) ticket->Cancel();
+  tickets.clear();
+}
+
+Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& body) {
+  Generation generation;
+  const char* prompt_param = kind == ApiKind::kChat ? "messages" : "prompt";
+  try {
+    const ApiRequest request = ParseApiRequest(kind, body, chat.model().name);
+    generation.stream = request.stream;
+    generation.events = std::make_shared<EventQueue>();
+    generation.reply.emplace(HeadOf(chat, request));
+    for (std::size_t i = 0; i < request.replies(); ++i) {
+      generation.tickets.push_back(
+          chat.Start(request.ReplyRequest(i),
+                     [events = generation.events, i](ChatEvent&& event) {
+                       events->Push(i, std::move(event));
+                     }));
+    }
+  } catch (const Error& error) {
+    generation.error = ToApiError(error, prompt_param);
+  } catch (const std::exception& error) {
+    generation.error = ToApiError(Error(ErrorCode::kInternal, error.what()));
+  }
+  if (generation.error) generation.Cancel();
+  return generation;
+}
+
+}  // namespace fathom

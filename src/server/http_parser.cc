@@ -1,0 +1,117 @@
+#include "server/http_parser.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "base/check.h"
+
+namespace fathom {
+namespace http = boost::beast::http;
+namespace {
+
+// Ten times what browsers and SDKs send.
+constexpr std::uint32_t kMaxHeadBytes = 32 * 1024;
+
+ApiError Describe(const boost::system::error_code& code, std::size_t max_body_bytes) {
+  if (code == http::error::body_limit) {
+    return ApiError(413, "invalid_request_error", "request_too_large", "",
+                    "the request body is larger than " + std::to_string(max_body_bytes) +
+                        " bytes");
+  }
+  if (code == http::error::header_limit || code == http::error::buffer_overflow) {
+    return ApiError(431, "invalid_request_error", "headers_too_large", "",
+                    "the request's head is larger than " + std::to_string(kMaxHeadBytes) +
+                        " bytes");
+  }
+  if (code == http::error::bad_version) {
+    return ApiError(505, "invalid_request_error", "http_version", "", "only HTTP/1.x is spoken here");
+  }
+  return ApiError(400, "invalid_request_error", "malformed_http", "",
+                  "the request is not valid HTTP: " + code.message());
+}
+
+std::string Lower(boost::beast::string_view text) {
+  std::string out(text.data(), text.size());
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return out;
+}
+
+}  // namespace
+
+struct HttpParser::Impl {
+  explicit Impl(std::size_t max_body) : max_body_bytes(max_body) {
+    parser.header_limit(kMaxHeadBytes);
+    parser.body_limit(max_body);
+    parser.eager(false);
+  }
+
+  void TakeHead() {
+    const auto& message = parser.get();
+    request.method = std::string(message.method_string());
+    request.target = std::string(message.target());
+    request.version = static_cast<int>(message.version());
+    request.keep_alive = message.keep_alive();
+    for (const auto& field : message) {
+      const auto value = field.value();
+      request.headers.emplace_back(Lower(field.name_string()),
+                                   std::string(value.data(), value.size()));
+    }
+    const std::string expect = Lower(message[http::field::expect]);
+    request.expects_continue = request.version >= 11 && expect == "100-continue";
+    request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
+  }
+
+  const std::size_t max_body_bytes;
+  http::request_parser<http::string_body> parser;
+  HttpRequest request;
+  std::optional<ApiError> error;
+  bool head_taken = false;
+  bool started = false;
+};
+
+HttpParser::HttpParser(std::size_t max_body_bytes)
+    : impl_(std::make_unique<Impl>(max_body_bytes)) {}
+HttpParser::~HttpParser() = default;
+
+HttpParser::State HttpParser::Feed(std::string& input) {
+  Impl& impl = *impl_;
+  if (impl.error) return State::kFailed;
+  while (!impl.parser.is_done()) {
+    if (input.empty()) return State::kNeedMore;
+    impl.started = true;
+    boost::system::error_code code;
+    const std::size_t used = impl.parser.put(boost::asio::buffer(input), code);
+    input.erase(0, used);
+    if (code && code != http::error::need_more) {
+      impl.error = Describe(code, impl.max_body_bytes);
+      return State::kFailed;
+    }
+    if (!impl.head_taken && impl.parser.is_header_done()) {
+      impl.head_taken = true;
+      impl.TakeHead();
+      impl.parser.eager(true);
+      return State::kHead;
+    }
+    if (code == http::error::need_more) {
+      // An unfinished head stays in the input, so that is where it must not grow without bound.
+      if (!impl.head_taken && input.size() > kMaxHeadBytes) {
+        impl.error = Describe(http::error::header_limit, impl.max_body_bytes);
+        return State::kFailed;
+      }
+      if (!impl.parser.is_done()) return State::kNeedMore;
+    }
+  }
+  CHECK(impl.head_taken);
+  return State::kComplete;
+}
+
+bool HttpParser::started() const { return impl_->started; }
+const HttpRequest& HttpParser::request() const { return impl_->request; }
+std::string HttpParser::TakeBody() { return std::move(impl_->parser.get().body()); }
+const ApiError& HttpParser::error() const { return *impl_->error; }
+
+}  // namespace fathom
