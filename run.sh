@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# From a fresh clone to a running Fathom: installs what is missing, builds, fetches the default model
+# and starts the server on 127.0.0.1:8080. Any arguments go to the program instead.
+#
+#   ./run.sh                      the web page and the API
+#   ./run.sh chat                 a conversation in the terminal
+#   ./run.sh run -p "Hello"       one answer on standard output
+#
+# Safe to repeat; once everything is there it needs no network and starts at once. Needs Debian 12
+# or Ubuntu 24.04 and, where packages are missing, root or sudo. The script speaks on standard
+# error: standard output is the program's.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tools/setup.sh
+source "$ROOT/tools/setup.sh"
+
+readonly PROGRAM="$ROOT/build/release/fathom"
+readonly ADDRESS=127.0.0.1 PORT=8080
+
+port_is_taken() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
+
+# Whether the arguments call for the default model: not when they name one, nor for what has none.
+wants_default_model() {
+  case ${1:-serve} in
+    serve | chat | run | score | tokenize | bench) ;;
+    *) return 1 ;;
+  esac
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      -m | -m?* | --model | --model=* | -h | --help) return 1 ;;
+    esac
+  done
+}
+
+if (($# == 0)) && port_is_taken; then
+  die "port $PORT on $ADDRESS is taken: is Fathom running already at http://$ADDRESS:$PORT/ ?" \
+    "Stop what uses it, or take another: ./run.sh serve --port 8081"
+fi
+
+install_build_tools ""
+# An existing configuration stays as it is, with or without the tests that test.sh adds.
+if [[ -e $ROOT/build/release/build.ninja ]]; then
+  build_preset release fathom
+else
+  build_preset release fathom -DFATHOM_TESTS=OFF
+fi
+
+if wants_default_model "$@" && ! python3 "$ROOT/tools/fetch_default_model.py"; then
+  note "Without it these still work: ./run.sh run --model FILE.gguf, ./run.sh chat --model FILE.gguf,"
+  note "./run.sh inspect FILE.gguf, ./run.sh list. Run ./run.sh again to fetch it."
+  exit 1
+fi
+
+if (($# == 0)); then
+  say "Starting the server on http://$ADDRESS:$PORT/ (Ctrl-C stops it)"
+  set -- serve
+fi
+exec "$PROGRAM" "$@"
