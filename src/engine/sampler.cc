@@ -25,6 +25,15 @@ float Ordered(float logit) {
   return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
 }
 
+// Orders ids by logit, best first, equals by id.
+struct Better {
+  const float* logits;
+  bool operator()(int32_t a, int32_t b) const {
+    const float la = Ordered(logits[a]), lb = Ordered(logits[b]);
+    return la != lb ? la > lb : a < b;
+  }
+};
+
 }  // namespace
 
 void Validate(const SamplingParams& params) {
@@ -69,62 +78,74 @@ void Sampler::Penalize(const SamplingParams& params, std::span<const int32_t> co
 }
 
 void Sampler::SortBest(const float* logits, int64_t count) {
-  const auto better = [&](int32_t a, int32_t b) {
-    const float la = Ordered(logits[a]), lb = Ordered(logits[b]);
-    return la != lb ? la > lb : a < b;
-  };
   std::iota(candidates_.begin(), candidates_.end(), 0);
   const auto middle = candidates_.begin() + count;
+  const Better better{logits};
   if (count < vocabulary_) std::nth_element(candidates_.begin(), middle, candidates_.end(), better);
   std::sort(candidates_.begin(), middle, better);
+}
+
+int64_t Sampler::SortAbove(const float* logits, double floor) {
+  int64_t count = 0;
+  for (int64_t id = 0; id < vocabulary_; ++id) {
+    candidates_[static_cast<std::size_t>(count)] = static_cast<int32_t>(id);
+    count += static_cast<double>(Ordered(logits[id])) >= floor;
+  }
+  std::sort(candidates_.begin(), candidates_.begin() + count, Better{logits});
+  return count;
 }
 
 // Puts the ids that top-k, top-p and min-p leave, best first, into candidates_ and their
 // unnormalised probabilities into weights_; returns how many. `logits` are already divided by the
 // temperature. Each filter looks at the distribution the one before it left, renormalised.
 int64_t Sampler::SelectCandidates(const SamplingParams& params, const float* logits) {
-  int64_t limit = params.top_k > 0 ? std::min<int64_t>(params.top_k, vocabulary_) : vocabulary_;
-  const float best = Ordered(logits[kernels_.argmax(logits, vocabulary_)]);
-  const auto weight_of = [&](int32_t id) {
-    return std::exp(static_cast<double>(Ordered(logits[id])) - static_cast<double>(best));
+  const double best = Ordered(logits[kernels_.argmax(logits, vocabulary_)]);
+  const auto weigh = [&](int64_t count) {
+    double sum = 0;
+    for (auto i = std::size_t{0}; i < static_cast<std::size_t>(count); ++i) {
+      weights_[i] = std::exp(static_cast<double>(Ordered(logits[candidates_[i]])) - best);
+      sum += weights_[i];
+    }
+    return sum;
   };
-
-  // Nearly always a few hundred ids hold all that top-p and min-p can keep: sort those, and more
-  // only when they turn out too few.
-  const bool filtered = params.top_p < 1.0f || params.min_p > 0.0f;
-  double total = 0;
-  if (limit == vocabulary_ && params.top_p < 1.0f) {
-    total = std::exp(static_cast<double>(kernels_.log_sum_exp(logits, vocabulary_)) -
-                     static_cast<double>(best));
-  }
-  int64_t sorted = filtered ? std::min<int64_t>(limit, 256) : limit;
-  while (true) {
-    SortBest(logits, sorted);
+  // How many of the `count` sorted candidates top-p and min-p keep, of a whole of mass `total`.
+  const auto keep = [&](int64_t count, double total) {
     double running = 0;
     int64_t kept = 0;
-    if (limit < vocabulary_ && params.top_p < 1.0f) {
-      // The mass top-p is a share of is that of the top-k ids: all of them have to be sorted.
-      if (sorted < limit) {
-        sorted = limit;
-        continue;
-      }
-      total = 0;
-      for (int64_t i = 0; i < limit; ++i) total += weight_of(candidates_[static_cast<std::size_t>(i)]);
-    }
-    bool complete = sorted == limit;
-    for (; kept < sorted; ++kept) {
-      const double weight = weight_of(candidates_[static_cast<std::size_t>(kept)]);
+    for (; kept < count; ++kept) {
+      const double weight = weights_[static_cast<std::size_t>(kept)];
       const bool enough = params.top_p < 1.0f && running >= params.top_p * total;
-      if (kept > 0 && (enough || weight < params.min_p)) {
-        complete = true;
-        break;
-      }
-      weights_[static_cast<std::size_t>(kept)] = weight;
+      if (kept > 0 && (enough || weight < params.min_p)) break;
       running += weight;
     }
-    if (complete) return kept;
-    sorted = std::min(limit, sorted * 8);
+    return kept;
+  };
+
+  if (params.top_k > 0 && params.top_k < vocabulary_) {
+    SortBest(logits, params.top_k);
+    return keep(params.top_k, weigh(params.top_k));
   }
+  // Without top-k, what can be kept is nearly always within a few units of the best logit: only when
+  // the filters keep all of that, more is looked at.
+  const double total =
+      params.top_p < 1.0f
+          ? std::exp(static_cast<double>(kernels_.log_sum_exp(logits, vocabulary_)) - best)
+          : 0.0;
+  if (params.top_p < 1.0f || params.min_p > 0.0f) {
+    for (const double depth : {8.0, 16.0}) {
+      const int64_t count = SortAbove(logits, best - depth);
+      weigh(count);
+      const int64_t kept = keep(count, total);
+      if (kept < count) return kept;
+    }
+  }
+  if (params.top_p < 1.0f || params.min_p > 0.0f) {
+    SortAbove(logits, -std::numeric_limits<double>::infinity());
+  } else {
+    std::iota(candidates_.begin(), candidates_.end(), 0);  // all stay: their order does not matter
+  }
+  weigh(vocabulary_);
+  return keep(vocabulary_, total);
 }
 
 int32_t Sampler::Sample(const SamplingParams& params, std::span<const int32_t> context,

@@ -29,8 +29,10 @@ class Sampler {
   void Penalize(const SamplingParams& params, std::span<const int32_t> context,
                 int64_t prompt_size, float* logits);
   int64_t SelectCandidates(const SamplingParams& params, const float* logits);
-  // Sorts the `count` best ids by logit to the front of candidates_.
+  // Sorts the `count` best ids to the front of candidates_, best first.
   void SortBest(const float* logits, int64_t count);
+  // The same for all ids whose logit is at least `floor`; returns how many.
+  int64_t SortAbove(const float* logits, double floor);
 
   const KernelTable& kernels_;
   int64_t vocabulary_;
