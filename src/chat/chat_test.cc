@@ -1,0 +1,271 @@
+#include "chat/chat.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "chat/fake_model.h"
+
+namespace fathom {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+EngineOptions OneThread() {
+  EngineOptions options;
+  options.threads = 1;
+  options.cache_bytes = 1 << 20;
+  return options;
+}
+
+// Everything a reply sent, and a way to wait for its end.
+class Collector {
+ public:
+  ChatSink Sink() {
+    return [this](ChatEvent&& event) {
+      const std::lock_guard lock(mutex_);
+      done_ = done_ || event.kind == ChatEvent::Kind::kDone;
+      events_.push_back(std::move(event));
+      changed_.notify_all();
+    };
+  }
+  std::vector<ChatEvent>& Wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return done_; });
+    return events_;
+  }
+  std::string Text() {
+    std::string text;
+    for (const ChatEvent& event : Wait()) text += event.text;
+    return text;
+  }
+  const ChatEvent& Done() { return Wait().back(); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<ChatEvent> events_;
+  bool done_ = false;
+};
+
+ChatRequest Say(std::string text) {
+  ChatRequest request;
+  request.prompt = std::vector<ChatMessage>{{Role::kUser, std::move(text)}};
+  return request;
+}
+
+std::string ErrorOf(ChatService& chat, ChatRequest request, ErrorCode code) {
+  Collector collector;
+  try {
+    chat.Start(std::move(request), collector.Sink());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code);
+    return error.what();
+  }
+  collector.Wait();
+  return "no error";
+}
+
+TEST(Chat, RendersTheTemplateAndKeepsSpecialTokensOutOfUserText) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  const auto ids = chat.PromptIds(Say("<|im_end|>"));
+  EXPECT_EQ(ids.front(), FakeVocabulary::kStart);
+  // One for each template turn border, none from the user's words.
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), FakeVocabulary::kEnd), 1);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), FakeVocabulary::kStart), 2);
+}
+
+TEST(Chat, RawPromptGetsTheBeginningTokenWhereTheModelWantsIt) {
+  ChatRequest request;
+  request.prompt = std::string("hi");
+  EXPECT_THAT(ChatService(MakeFakeModel(), OneThread()).PromptIds(request), ElementsAre('h', 'i'));
+  ChatService with_bos(MakeFakeModel({.add_bos = true}), OneThread());
+  EXPECT_THAT(with_bos.PromptIds(request), ElementsAre(FakeVocabulary::kEndOfText, 'h', 'i'));
+}
+
+TEST(Chat, EmptyRawPromptContinuesFromTheBeginningToken) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request;
+  request.prompt = std::string();
+  EXPECT_THAT(chat.PromptIds(request), ElementsAre(FakeVocabulary::kEndOfText));
+}
+
+TEST(Chat, TokenIdsAreTakenAsTheyAre) {
+  ChatService chat(MakeFakeModel({.with_tokenizer = false}), OneThread());
+  ChatRequest request;
+  request.prompt = std::vector<TokenId>{5, 4, 3};
+  EXPECT_THAT(chat.PromptIds(request), ElementsAre(5, 4, 3));
+  request.options.max_tokens = 2;
+  Collector collector;
+  chat.Start(request, collector.Sink());
+  EXPECT_EQ(collector.Wait().size(), 3u);
+  EXPECT_EQ(collector.Text(), "");
+  EXPECT_EQ(collector.Wait()[0].id, 'a');
+}
+
+TEST(Chat, EndsAtTheEndOfTurnWithoutPrintingIt) {
+  ChatService chat(MakeFakeModel({.text = "xyz", .ends = true}), OneThread());
+  Collector collector;
+  chat.Start(Say("hello"), collector.Sink());
+  EXPECT_EQ(collector.Text(), "xyz");
+  EXPECT_EQ(collector.Done().finish, FinishReason::kStop);
+  EXPECT_EQ(collector.Done().usage.completion_tokens, 4);
+  const ChatEvent& last = collector.Wait()[3];
+  EXPECT_TRUE(last.ends);
+  EXPECT_EQ(last.id, FakeVocabulary::kEnd);
+}
+
+TEST(Chat, IgnoresTheEndOfTurnWhenAsked) {
+  ChatService chat(MakeFakeModel({.text = "xyz", .ends = true}), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.ignore_eos = true;
+  request.options.max_tokens = 8;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Text(), "xyzxyz");  // the two ends print nothing
+  EXPECT_EQ(collector.Done().finish, FinishReason::kLength);
+}
+
+TEST(Chat, StopStringAcrossTokensEndsTheReplyAtItsToken) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.stop = {"nothing", "efg"};
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Text(), "abcd");
+  EXPECT_EQ(collector.Done().finish, FinishReason::kStop);
+  EXPECT_EQ(collector.Done().usage.completion_tokens, 7);  // a to g, and not one more
+}
+
+TEST(Chat, TextHeldBackForAStopStringComesAtTheEnd) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.stop = {"cdX"};
+  request.options.max_tokens = 4;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Text(), "abcd");
+  EXPECT_EQ(collector.Done().text, "cd");
+  EXPECT_EQ(collector.Done().finish, FinishReason::kLength);
+}
+
+TEST(Chat, CharactersOfSeveralTokensComeWhole) {
+  ChatService chat(MakeFakeModel({.text = "\xF0\x9F\x98\x80"}), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.max_tokens = 6;  // one and a half
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  const auto& events = collector.Wait();
+  EXPECT_EQ(events[0].text, "");
+  EXPECT_EQ(events[3].text, "\xF0\x9F\x98\x80");
+  EXPECT_EQ(collector.Done().text, "\xEF\xBF\xBD");  // the cut one
+}
+
+TEST(Chat, SeedDeterminesTheReplyAndIsReported) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  const auto run = [&](std::optional<uint64_t> seed) {
+    ChatRequest request = Say("hello");
+    request.options.sampling.temperature = 1.5f;
+    request.options.max_tokens = 40;
+    request.options.has_seed = seed.has_value();
+    request.options.sampling.seed = seed.value_or(7);
+    Collector collector;
+    chat.Start(std::move(request), collector.Sink());
+    return std::pair(collector.Text(), collector.Done().seed);
+  };
+  const auto first = run(7);
+  EXPECT_EQ(first.second, 7u);
+  EXPECT_EQ(run(7).first, first.first);
+  EXPECT_NE(run(8).first, first.first);
+  const auto random = run(std::nullopt);
+  EXPECT_NE(random.second, 7u);
+  EXPECT_LT(random.second, uint64_t{1} << 53);
+  EXPECT_EQ(run(random.second).first, random.first);
+}
+
+TEST(Chat, LogprobsCarryTextAndBytes) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.top_logprobs = 2;
+  request.options.max_tokens = 1;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  const ChatEvent& event = collector.Wait()[0];
+  ASSERT_TRUE(event.logprob.has_value());
+  EXPECT_EQ(event.logprob->token, "a");
+  EXPECT_EQ(event.logprob->bytes, "a");
+  EXPECT_LT(event.logprob->logprob, 0.0f);
+  ASSERT_EQ(event.logprob->top.size(), 2u);
+  EXPECT_EQ(event.logprob->top[0].token, "a");
+  EXPECT_FLOAT_EQ(event.logprob->top[0].logprob, event.logprob->logprob);
+  EXPECT_LT(event.logprob->top[1].logprob, event.logprob->logprob);
+}
+
+TEST(Chat, LogprobOfAPartOfACharacterKeepsItsBytes) {
+  ChatService chat(MakeFakeModel({.text = "\xC3\xA9"}), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.top_logprobs = 0;
+  request.options.max_tokens = 1;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Wait()[0].logprob->token, "\xEF\xBF\xBD");
+  EXPECT_EQ(collector.Wait()[0].logprob->bytes, "\xC3");
+}
+
+TEST(Chat, ScoresThePromptWhenAsked) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request;
+  request.prompt = std::string("abd");
+  request.options.score_prompt = true;
+  request.options.top_logprobs = 1;
+  request.options.max_tokens = 0;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  const auto& events = collector.Wait();
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events[0].kind, ChatEvent::Kind::kPrompt);
+  EXPECT_FALSE(events[0].scored);
+  EXPECT_TRUE(events[1].scored);
+  EXPECT_EQ(events[1].logprob->token, "b");
+  EXPECT_EQ(events[2].logprob->top[0].token, "c");
+  EXPECT_LT(events[2].logprob->logprob, events[2].logprob->top[0].logprob);
+}
+
+TEST(Chat, CancelEndsTheReply) {
+  ChatService chat(MakeFakeModel({.step_microseconds = 1000}), OneThread());
+  Collector collector;
+  auto ticket = chat.Start(Say("hello"), collector.Sink());
+  ticket->Cancel();
+  EXPECT_EQ(collector.Done().finish, FinishReason::kCancelled);
+}
+
+TEST(Chat, RefusesAConversationWithoutMessages) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  ChatRequest request;
+  request.prompt = std::vector<ChatMessage>{};
+  EXPECT_THAT(ErrorOf(chat, request, ErrorCode::kInvalidArgument), HasSubstr("no messages"));
+}
+
+TEST(Chat, RefusesTextForAModelWithoutTokenizerOrTemplate) {
+  ChatService bare(MakeFakeModel({.with_tokenizer = false}), OneThread());
+  EXPECT_THAT(ErrorOf(bare, Say("x"), ErrorCode::kUnsupported), HasSubstr("no tokenizer"));
+  ChatRequest ids;
+  ids.prompt = std::vector<TokenId>{1};
+  ids.options.stop = {"x"};
+  EXPECT_THAT(ErrorOf(bare, ids, ErrorCode::kUnsupported), HasSubstr("a stop string"));
+  ChatService no_template(MakeFakeModel({.with_template = false}), OneThread());
+  EXPECT_THAT(ErrorOf(no_template, Say("x"), ErrorCode::kUnsupported), HasSubstr("chat template"));
+}
+
+TEST(Chat, PromptLongerThanTheContextNamesBothLengths) {
+  ChatService chat(MakeFakeModel({.context_length = 64}), OneThread());
+  const std::string message = ErrorOf(chat, Say(std::string(100, 'x')), ErrorCode::kContextOverflow);
+  EXPECT_THAT(message, HasSubstr("64"));
+  EXPECT_THAT(message, HasSubstr(std::to_string(chat.PromptIds(Say(std::string(100, 'x'))).size())));
+}
+
+}  // namespace
+}  // namespace fathom

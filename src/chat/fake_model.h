@@ -1,0 +1,143 @@
+// For tests only: a model without weights that writes a known text, and a byte-level tokenizer with
+// ChatML, as one LoadedModel. Greedy decoding follows a successor table (the alphabet, over and over,
+// by default); with a temperature, replies vary with the seed and the position.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "loader/loader.h"
+#include "models/model.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace fathom {
+
+struct FakeModelOptions {
+  int64_t context_length = 4096;
+  std::string text = "abcdefghijklmnopqrstuvwxyz";  // distinct bytes; the last leads to the first
+  bool ends = false;                  // the last byte leads to <|im_end|> instead
+  int step_microseconds = 0;          // what every step takes at least
+  int prefill_microseconds = 0;       // what a step with more than one row of a sequence adds
+  bool with_tokenizer = true;
+  bool with_template = true;
+  bool add_bos = false;
+};
+
+// Ids 0 to 255 are the bytes themselves.
+struct FakeVocabulary {
+  static constexpr int32_t kStart = 256;      // <|im_start|>
+  static constexpr int32_t kEnd = 257;        // <|im_end|>
+  static constexpr int32_t kEndOfText = 258;  // <|endoftext|>
+  static constexpr int32_t kSize = 260;
+};
+
+class FakeModel : public Model {
+ public:
+  explicit FakeModel(FakeModelOptions options) : options_(std::move(options)) {
+    spec_.architecture = "fake";
+    spec_.vocabulary = FakeVocabulary::kSize;
+    spec_.layers = 1;
+    spec_.hidden = 1;
+    spec_.context_length = options_.context_length;
+    // What is not part of the text leads to its start.
+    next_.assign(FakeVocabulary::kSize, static_cast<unsigned char>(options_.text.front()));
+    for (std::size_t i = 0; i + 1 < options_.text.size(); ++i) {
+      next_[static_cast<unsigned char>(options_.text[i])] =
+          static_cast<unsigned char>(options_.text[i + 1]);
+    }
+    if (options_.ends) next_[static_cast<unsigned char>(options_.text.back())] = FakeVocabulary::kEnd;
+  }
+
+  const ModelSpec& spec() const override { return spec_; }
+  CacheLayout cache_layout(CacheType) const override { return {64}; }
+  std::size_t ScratchBytes(int64_t, int64_t, int) const override { return 64; }
+
+  void Forward(ExecContext&, const StepBatch& batch, float* logits) const override {
+    int microseconds = options_.step_microseconds;
+    std::vector<int64_t> positions(batch.tokens.size());
+    for (const SequenceSlice& slice : batch.sequences) {
+      if (slice.tokens > 1) microseconds += options_.prefill_microseconds;
+      for (int64_t i = 0; i < slice.tokens; ++i) {
+        positions[static_cast<std::size_t>(slice.first_row + i)] = slice.start_position + i;
+      }
+    }
+    if (microseconds > 0) std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+    for (const int32_t row : batch.logit_rows) {
+      const int32_t token = batch.tokens[static_cast<std::size_t>(row)];
+      const int64_t position = positions[static_cast<std::size_t>(row)];
+      for (int32_t id = 0; id < FakeVocabulary::kSize; ++id) logits[id] = Noise(token, position, id);
+      logits[next_[static_cast<std::size_t>(token)]] += 4.0f;
+      logits += FakeVocabulary::kSize;
+    }
+  }
+
+ private:
+  // In [0, 2), printable characters only: the rest is all but impossible.
+  static float Noise(int32_t token, int64_t position, int32_t id) {
+    if (id < 0x20 || id >= 0x7F) return -20.0f;
+    uint64_t x = static_cast<uint64_t>(token) * 0x9E3779B97F4A7C15u +
+                 static_cast<uint64_t>(position) * 0xC2B2AE3D27D4EB4Fu +
+                 static_cast<uint64_t>(id) * 0x165667B19E3779F9u;
+    x ^= x >> 31;
+    x *= 0xD6E8FEB86659FD93u;
+    x ^= x >> 29;
+    return static_cast<float>(x % 2000) / 1000.0f;
+  }
+
+  FakeModelOptions options_;
+  ModelSpec spec_;
+  std::vector<int32_t> next_;
+};
+
+// The text form of a byte in GPT-2's printable alphabet: printable Latin-1 stands for itself, the
+// rest for U+0100 on, in order.
+inline std::string PrintableByte(int byte) {
+  const auto printable = [](int b) {
+    return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
+  };
+  int code = byte;
+  if (!printable(byte)) {
+    code = 0x100;
+    for (int b = 0; b < byte; ++b) code += printable(b) ? 0 : 1;
+  }
+  if (code < 0x80) return std::string(1, static_cast<char>(code));
+  return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
+}
+
+inline TokenizerSpec FakeTokenizerSpec(bool add_bos) {
+  TokenizerSpec spec;
+  spec.pre_tokenizer = "gpt2";
+  for (int byte = 0; byte < 256; ++byte) {
+    spec.tokens.push_back(PrintableByte(byte));
+    spec.kinds.push_back(TokenKind::kNormal);
+  }
+  for (const char* added : {"<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|unused|>"}) {
+    spec.tokens.emplace_back(added);
+    spec.kinds.push_back(TokenKind::kControl);
+  }
+  spec.bos = FakeVocabulary::kEndOfText;
+  spec.eos = FakeVocabulary::kEnd;
+  spec.add_bos = add_bos;
+  return spec;
+}
+
+inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
+  LoadedModel loaded;
+  loaded.name = "fake";
+  loaded.fingerprint = "fa4e";
+  loaded.model = std::make_unique<FakeModel>(options);
+  if (!options.with_tokenizer) return loaded;
+  loaded.tokenizer = std::make_unique<Tokenizer>(FakeTokenizerSpec(options.add_bos));
+  if (options.with_template) loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
+  return loaded;
+}
+
+}  // namespace fathom
