@@ -39,10 +39,13 @@ Json ParseJson(std::string_view text, const std::string& what, std::size_t max_d
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
+    // "[...] parse error at line 1, column 4: what is wrong; last read: 'bytes'": the bytes may be
+    // anything, so they are not repeated.
     std::string reason = error.what();
-    if (const auto colon = reason.rfind(": "); colon != std::string::npos) {
+    if (const auto colon = reason.find(": "); colon != std::string::npos) {
       reason = reason.substr(colon + 2);
     }
+    reason = reason.substr(0, reason.find("; last read"));
     throw Error(ErrorCode::kInvalidArgument, what + " is not valid JSON at byte " +
                                                  std::to_string(error.byte) + ": " + reason);
   } catch (const Json::out_of_range&) {
