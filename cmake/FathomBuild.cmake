@@ -3,6 +3,8 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# A room's dependencies are found in its own folder and needed wherever the room is linked.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 
 find_program(FATHOM_CCACHE ccache)
 if(FATHOM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -40,7 +42,11 @@ endif()
 
 if(FATHOM_TESTS)
   enable_testing()
-  find_package(GTest REQUIRED)
+  if(FATHOM_GTEST_SOURCE)  # a cross-compiled build makes its own from Debian's source package
+    add_subdirectory("${FATHOM_GTEST_SOURCE}" googletest EXCLUDE_FROM_ALL)
+  else()
+    find_package(GTest REQUIRED)
+  endif()
   include(GoogleTest)
 endif()
 
@@ -56,7 +62,7 @@ function(fathom_library name)
     add_library(fathom_${name} INTERFACE)
     target_link_libraries(fathom_${name} INTERFACE fathom_options ${ARG_DEPS})
   endif()
-  if(FATHOM_TESTS AND ARG_TESTS)
+  if(FATHOM_TESTS AND ARG_TESTS AND (NOT FATHOM_KERNELS_ONLY OR name STREQUAL "kernels"))
     add_executable(${name}_test ${ARG_TESTS})
     target_link_libraries(${name}_test PRIVATE fathom_${name} ${ARG_TEST_DEPS} GTest::gmock
       GTest::gtest_main)

@@ -3,8 +3,9 @@
 // meaning, starts no thread and allocates nothing. All kernels are noexcept.
 //
 // One order of summation. Every output element is summed in one order, with one quantisation of the
-// activations, whatever else is computed in the same call: a row of a product has the same bits alone,
-// in a batch of any size, and at any split over threads. (Different tables may differ in rounding.)
+// activations, whatever else is computed in the same call: a row of a product has the same bits
+// alone, in a batch of any size, and at any split over threads. (Different tables may differ in
+// rounding.)
 #pragma once
 
 #include <cstddef>
@@ -19,33 +20,36 @@ namespace fathom {
 // ---- Activations -------------------------------------------------------------------------------
 
 // Activations are quantised per row in groups of 32: scale = max|x| / 127, value = round-half-even
-// (x / scale), all in float32. A group of zeros has scale 0.
+// (x * (127 / max|x|)), all in float32, the same bits in every table. A group whose max|x| is below
+// kSmallestActivation counts as zeros, with scale 0; one with an infinity or a NaN gets scale NaN
+// and values 0, which makes a NaN of every product it enters.
 inline constexpr int kActivationGroup = 32;
+inline constexpr float kSmallestActivation = 0x1p-100F;  // keeps 127 / max|x| finite
 
 // Rows of activations for MatMul: either float32 only (`values` null) or quantised.
 struct Activations {
   int64_t rows = 0;
-  int64_t columns = 0;               // a multiple of 32 when quantised
-  const float* floats = nullptr;     // [rows][columns]
-  const int8_t* values = nullptr;    // [rows][columns]
-  const float* scales = nullptr;     // [rows][columns / 32]
-  const float* sums = nullptr;       // [rows][columns / 32]: scale * sum of the group's values
+  int64_t columns = 0;             // a multiple of 32 when quantised
+  const float* floats = nullptr;   // [rows][columns]
+  const int8_t* values = nullptr;  // [rows][columns]
+  const float* scales = nullptr;   // [rows][columns / 32]
+  const float* sums = nullptr;     // [rows][columns / 32]: sum of the group's values, an integer
 };
 
 struct QuantizeArgs {
-  const float* x;      // [rows][columns]
+  const float* x;  // [rows][columns]
   int64_t rows;
-  int64_t columns;     // a multiple of 32
-  int8_t* values;      // [rows][columns]
-  float* scales;       // [rows][columns / 32]
-  float* sums;         // [rows][columns / 32]
+  int64_t columns;  // a multiple of 32
+  int8_t* values;   // [rows][columns]
+  float* scales;    // [rows][columns / 32]
+  float* sums;      // [rows][columns / 32]
 };
 
 // ---- Matrix product ----------------------------------------------------------------------------
 
-// out[r * out_stride + n] = sum over k of W[n][k] * x[r][k], for n in [row_begin, row_end) and every
-// activation row r. Weight rows are contiguous, `row_bytes` apart, at any byte alignment (memory
-// maps). The caller splits the weight rows over threads.
+// out[r * out_stride + n] = sum over k of W[n][k] * x[r][k], for n in [row_begin, row_end) and
+// every activation row r. Weight rows are contiguous, `row_bytes` apart, at any byte alignment
+// (memory maps). The caller splits the weight rows over threads.
 struct MatMulArgs {
   const std::byte* weights;
   int64_t row_bytes;
@@ -73,33 +77,34 @@ inline constexpr int64_t CacheSliceBytes(CacheType type, int64_t head_dim) {
   return 2 * head_dim * kPageTokens * CacheTypeBytes(type);
 }
 
-// Stores the keys and values of `tokens` consecutive positions from `first_position` on, one kv head.
+// Stores the keys and values of `tokens` consecutive positions from `first_position` on, one kv
+// head.
 struct CacheStoreArgs {
   CacheType type;
-  const float* keys;         // [tokens], stride key_stride floats, head_dim each
+  const float* keys;  // [tokens], stride key_stride floats, head_dim each
   const float* values;
   int64_t key_stride;
   int64_t value_stride;
   int64_t tokens;
   int64_t first_position;
   int64_t head_dim;
-  std::byte* const* pages;   // page table of the sequence: page i holds positions 32i .. 32i+31
-  int64_t slice_offset;      // byte offset of the (layer, kv head) slice inside a page
+  std::byte* const* pages;  // page table of the sequence: page i holds positions 32i .. 32i+31
+  int64_t slice_offset;     // byte offset of the (layer, kv head) slice inside a page
 };
 
-// Causal attention of `tokens` consecutive query positions over everything up to themselves, for the
-// `group` query heads that share one kv head (grouped-query attention, arXiv 2305.13245):
+// Causal attention of `tokens` consecutive query positions over everything up to themselves, for
+// the `group` query heads that share one kv head (grouped-query attention, arXiv 2305.13245):
 //   out = softmax(scale * q . K[0..p]) V[0..p], softmax in float32.
 struct AttentionArgs {
   CacheType type;
-  const float* q;            // q[t * q_stride + h * head_dim + d], h in [0, group)
+  const float* q;  // q[t * q_stride + h * head_dim + d], h in [0, group)
   int64_t q_stride;
-  float* out;                // out[t * out_stride + h * head_dim + d]
+  float* out;  // out[t * out_stride + h * head_dim + d]
   int64_t out_stride;
   int64_t tokens;
   int64_t first_position;
   int64_t group;
-  int64_t head_dim;          // a multiple of 8, at most kMaxHeadDim
+  int64_t head_dim;  // a multiple of 8, at most kMaxHeadDim
   float scale;
   const std::byte* const* pages;
   int64_t slice_offset;
@@ -116,7 +121,7 @@ enum class RopePairing : uint8_t {
 // Rotates the first `rotary_dim` values of each of `heads` heads, in place, by the angles whose cos
 // and sin (rotary_dim / 2 each) are given. RoFormer, arXiv 2104.09864.
 struct RopeArgs {
-  float* x;                  // [heads][head_dim]
+  float* x;  // [heads][head_dim]
   int64_t heads;
   int64_t head_dim;
   int64_t rotary_dim;
@@ -159,8 +164,8 @@ const KernelTable& ReferenceKernels();
 // Tables this processor can run, best first; ReferenceKernels() is always the last.
 std::vector<const KernelTable*> AvailableKernels();
 
-// The table called `name`, or the best one for "auto". Throws Error(kInvalidArgument) for a name that
-// does not exist and Error(kUnsupported) for one that this processor cannot run.
+// The table called `name`, or the best one for "auto". Throws Error(kInvalidArgument) for a name
+// that does not exist and Error(kUnsupported) for one that this processor cannot run.
 const KernelTable& FindKernels(std::string_view name);
 
 }  // namespace fathom
