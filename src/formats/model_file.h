@@ -1,5 +1,5 @@
-// A model file seen as metadata and named tensor views over memory-mapped shards. Readers of concrete
-// formats (gguf.h) make it; architectures bind to it by name. Owns the mappings.
+// A model file seen as metadata and named tensor views over memory-mapped shards. Readers of
+// concrete formats (gguf.h) make it; architectures bind to it by name. Owns the mappings.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,10 @@ using MetadataValue =
 // "string", "array of integers", ...: for messages.
 std::string_view MetadataTypeName(const MetadataValue& value);
 
+// A name from a file, fit for a message: in single quotes, printable ASCII only (other bytes as
+// \xNN), cut after 80 bytes.
+std::string QuotedName(std::string_view name);
+
 struct NamedTensor {
   std::string name;
   TensorView view;
@@ -36,19 +40,21 @@ class ModelFile {
  public:
   using Metadata = std::map<std::string, MetadataValue, std::less<>>;
 
+  // At least one shard; the views point into the shards, and unused dimensions of shapes are 0.
+  // Throws Error(kInvalidFile) when two tensors have one name.
   ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors);
 
   const std::filesystem::path& path() const;  // of the first shard
   const std::vector<MappedFile>& shards() const { return shards_; }
   const Metadata& metadata() const { return metadata_; }
   const std::vector<NamedTensor>& tensors() const { return tensors_; }  // in file order
-  uint64_t bytes() const;  // of all shards
+  uint64_t bytes() const;                                               // of all shards
 
   // ---- Metadata: null / nullopt when absent; Error(kInvalidFile) naming the file, the key, the
   // expected and the found type when it is there with another type. ----
   const MetadataValue* Find(std::string_view key) const;
-  std::optional<int64_t> Integer(std::string_view key) const;   // also refuses out-of-range values
-  std::optional<double> Number(std::string_view key) const;     // float or integer
+  std::optional<int64_t> Integer(std::string_view key) const;  // also refuses out-of-range values
+  std::optional<double> Number(std::string_view key) const;    // float or integer
   std::optional<bool> Boolean(std::string_view key) const;
   const std::string* String(std::string_view key) const;
   const std::vector<std::string>* Strings(std::string_view key) const;
@@ -62,9 +68,10 @@ class ModelFile {
 
   // ---- Tensors ----
   const NamedTensor* FindTensor(std::string_view name) const;
-  // The tensor of that name with exactly this shape (outermost first); Error(kInvalidFile) that names
-  // file, tensor, expected and found otherwise.
-  const TensorView& RequireTensor(std::string_view name, std::initializer_list<int64_t> shape) const;
+  // The tensor of that name with exactly this shape (outermost first); Error(kInvalidFile) that
+  // names file, tensor, expected and found otherwise.
+  const TensorView& RequireTensor(std::string_view name,
+                                  std::initializer_list<int64_t> shape) const;
 
   // Error(kInvalidFile) whose message starts with the path of the file.
   [[noreturn]] void Fail(const std::string& message, const std::string& hint = {}) const;
