@@ -1,0 +1,31 @@
+// Pre-tokenizers: how text is cut into the pieces that byte-pair encoding works on. One row per
+// known kind, each a hand-written scanner for the regular expressions of that kind: linear time, no
+// regular expression engine, equal to the reference for every string. A new kind is one more row.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace fathom {
+
+struct PreTokenizer {
+  std::string_view name;
+  // The same thing in a Hugging Face tokenizer.json: an array of its steps with what does not
+  // change the cutting left out, as JSON text.
+  std::string_view steps;
+
+  // Whether models of this kind normalize text to NFC, where the file does not say (GGUF does not).
+  bool nfc;
+
+  // The end of the piece that starts at `position` < size; text is well-formed UTF-8.
+  std::size_t (*next)(const char* text, std::size_t size, std::size_t position);
+};
+
+// The row with this name, or null.
+const PreTokenizer* FindPreTokenizer(std::string_view name);
+
+// All rows, for error messages and tests.
+std::span<const PreTokenizer> PreTokenizers();
+
+}  // namespace fathom
