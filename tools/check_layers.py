@@ -37,7 +37,7 @@ ROOMS = {
     "tensor": Room(1, ["base"], ["memory"]),
     "text": Room(1, ["base"]),
     "kernels": Room(2, ["base", "tensor"], ["highway", "x86", "arm"], ["simde"]),
-    "formats": Room(2, ["base", "tensor"]),
+    "formats": Room(2, ["base", "tensor"], ["files"]),
     "models": Room(4, ["base", "tensor", "kernels", "formats"]),
     "engine": Room(5, ["base", "tensor", "kernels", "formats", "models"]),
     "loader": Room(5, ["base", "tensor", "formats", "text", "models"], ["curl"], system=True),
@@ -55,6 +55,7 @@ LIBRARIES = {
     "json": r"nlohmann/json(_fwd)?\.hpp",
     "openssl": r"openssl/.*",
     "memory": r"sys/mman\.h",  # tensor owns the buffers, so it asks the system for their pages
+    "files": r"fcntl\.h|unistd\.h",  # writers publish files that are safely on the disk
     "highway": r"hwy/.*",
     "x86": r"immintrin\.h|x86intrin\.h|cpuid\.h",
     "arm": r"arm_neon\.h|arm_sve\.h|sys/auxv\.h|asm/hwcap\.h",
@@ -92,8 +93,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>|(\S+))')
 
 
 def is_test(path):
-    """Tests, and the helpers of tests: x_test.cc, test_x.h, fake_x.h, golden_x.h."""
-    return path.stem.endswith("_test") or path.stem.split("_")[0] in ("test", "fake", "golden")
+    """Tests, and the helpers of tests: x_test.cc, x_test_support.h, test_x.h, fake_x.h, testing/x.h."""
+    return "testing" in path.parts or path.stem.endswith(("_test", "_test_support")) or \
+        path.stem.split("_")[0] in ("test", "fake", "golden")
 
 
 def reachable(room):

@@ -28,7 +28,7 @@ libhwy-dev 1.0.3
 nlohmann-json3-dev 3.11
 libspdlog-dev 1.10
 libssl-dev 3
-libcurl4-openssl-dev 7.74
+libcurl4-openssl-dev 7.85
 libedit-dev 0
 libcli11-dev 2.1
 libhwloc-dev 2.4
