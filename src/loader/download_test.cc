@@ -1,0 +1,465 @@
+// Downloads against a local server that cuts, lies, stalls and refuses.
+#include "loader/download.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/sha256.h"
+#include "loader/test_http_server.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+std::string Noise(std::size_t bytes, uint64_t key) {
+  std::string noise;
+  noise.reserve(bytes + 16);
+  for (uint32_t i = 0; noise.size() < bytes; ++i) {
+    for (const uint32_t word : Philox4x32(key, {i, 0, 0, 0})) {
+      for (int shift = 0; shift < 32; shift += 8) {
+        noise.push_back(static_cast<char>(word >> shift));
+      }
+    }
+  }
+  noise.resize(bytes);
+  return noise;
+}
+
+std::string DigestOf(const std::string& text) {
+  Sha256 hash;
+  hash.Update(std::as_bytes(std::span(text.data(), text.size())));
+  return hash.HexDigest();
+}
+
+std::string ReadAll(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class DownloadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+      ::unsetenv(name);
+    std::string pattern = (fs::temp_directory_path() / "fathom-download-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    options_.retry_seconds = 0.02;
+    options_.retries = 3;
+    options_.stall_timeout_seconds = 0.5;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  DownloadItem ItemFor(const std::string& path, uint64_t bytes = 0, const std::string& sha = {}) {
+    return {server_.url() + "/" + path, path, bytes, sha};
+  }
+  ErrorCode Fail(const std::vector<DownloadItem>& items) {
+    try {
+      Download(items, folder_, options_);
+    } catch (const Error& error) {
+      message_ = error.message();
+      hint_ = error.hint();
+      return error.code();
+    }
+    ADD_FAILURE() << "no error was thrown";
+    return ErrorCode::kInternal;
+  }
+  std::vector<SeenRequest> Gets() const {
+    std::vector<SeenRequest> gets;
+    for (const SeenRequest& request : server_.requests()) {
+      if (request.method == "GET") gets.push_back(request);
+    }
+    return gets;
+  }
+
+  TestHttpServer server_;
+  fs::path folder_;
+  DownloadOptions options_;
+  std::string message_, hint_;
+};
+
+TEST_F(DownloadTest, FetchesSeveralFilesAtOnce) {
+  std::vector<DownloadItem> items;
+  std::vector<std::string> contents;
+  for (int i = 0; i < 6; ++i) {
+    const std::string path = "sub/file" + std::to_string(i);
+    contents.push_back(Noise(200000 + 1000 * i, i));
+    ServedFile file;
+    file.content = contents.back();
+    file.pause_ms = 5;
+    server_.Put("/" + path, file);
+    items.push_back(ItemFor(path, contents.back().size(), DigestOf(contents.back())));
+  }
+  DownloadProgress last;
+  options_.progress = [&](const DownloadProgress& progress) { last = progress; };
+  Download(items, folder_, options_);
+  uint64_t total = 0;
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(ReadAll(folder_ / items[i].path), contents[i]);
+    total += contents[i].size();
+  }
+  EXPECT_EQ(server_.greatest_parallel(), 4);
+  EXPECT_EQ(last.files_done, 6);
+  EXPECT_EQ(last.done_bytes, total);
+  EXPECT_EQ(last.total_bytes, total);
+  int entries = 0;  // no part, no note is left
+  for (const auto& entry : fs::directory_iterator(folder_ / "sub")) entries += entry.exists();
+  EXPECT_EQ(entries, 6);
+}
+
+TEST_F(DownloadTest, GoesOnAfterCutsByRange) {
+  ServedFile file;
+  file.content = Noise(500000, 1);
+  file.cuts = 3;
+  file.cut_after = 120000;
+  server_.Put("/m", file);
+  Download({ItemFor("m", 0, DigestOf(file.content))}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  const std::vector<SeenRequest> gets = Gets();
+  ASSERT_EQ(gets.size(), 4u);
+  EXPECT_EQ(gets[0].range, "");
+  EXPECT_EQ(gets[1].range, "bytes=120000-");
+  EXPECT_EQ(gets[1].if_range, "\"v1\"");
+  EXPECT_EQ(gets[3].range, "bytes=360000-");
+}
+
+TEST_F(DownloadTest, GoesOnInALaterRunAndStartsAgainWhenTheFileChanged) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.cuts = 1;
+  file.cut_after = 100000;
+  server_.Put("/m", file);
+  options_.retries = 0;
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kNetwork);
+  EXPECT_THAT(hint_, HasSubstr("go on"));
+  EXPECT_EQ(fs::file_size(folder_ / "m.part"), 100000u);
+
+  const std::string other = Noise(250000, 2);
+  server_.Change("/m", other, "\"v2\"");
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), other);
+  EXPECT_EQ(Gets().back().range, "bytes=100000-");
+  EXPECT_EQ(Gets().back().status, 200);
+}
+
+TEST_F(DownloadTest, RetriesWithoutNewBytesAreBounded) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.ranges = false;  // starts again each time: the same bytes are no progress
+  file.cuts = 1000;
+  file.cut_after = 50000;
+  server_.Put("/m", file);
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kNetwork);
+  EXPECT_THAT(message_, HasSubstr("attempts"));
+  EXPECT_LE(Gets().size(), 5u);
+}
+
+TEST_F(DownloadTest, ServerThatIgnoresRangesSendsAllAgain) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.ranges = false;
+  file.cuts = 1;
+  file.cut_after = 100000;
+  server_.Put("/m", file);
+  Download({ItemFor("m", 300000, DigestOf(file.content))}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+}
+
+TEST_F(DownloadTest, WithoutValidatorOrChecksumNothingIsJoined) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.etag = "";
+  file.cuts = 1;
+  file.cut_after = 100000;
+  server_.Put("/m", file);
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  EXPECT_EQ(Gets().back().range, "");
+}
+
+TEST_F(DownloadTest, WeakValidatorIsNotSent) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.etag = "W/\"v1\"";
+  file.cuts = 1;
+  file.cut_after = 100000;
+  server_.Put("/m", file);
+  Download({ItemFor("m", 0, DigestOf(file.content))}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  EXPECT_EQ(Gets().back().range, "bytes=100000-");  // the checksum vouches for it
+  EXPECT_EQ(Gets().back().if_range, "");
+}
+
+TEST_F(DownloadTest, AnotherRangeThanAskedForIsRefused) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  file.cuts = 1;
+  file.cut_after = 100000;
+  file.wrong_range = true;
+  server_.Put("/m", file);
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("another range"));
+  EXPECT_FALSE(fs::exists(folder_ / "m.part"));
+}
+
+TEST_F(DownloadTest, WrongChecksumRemovesThePart) {
+  ServedFile file;
+  file.content = Noise(100000, 1);
+  server_.Put("/m", file);
+  EXPECT_EQ(Fail({ItemFor("m", 0, std::string(64, 'a'))}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("wrong checksum of m"));
+  EXPECT_THAT(message_, HasSubstr("the part was removed"));
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+TEST_F(DownloadTest, ChecksumAndSizeComeFromTheRedirect) {
+  ServedFile file;
+  file.content = Noise(100000, 1);
+  server_.Put("/blob", file);
+  ServedFile link;
+  link.redirect = "/blob";
+  link.linked_sha256 = DigestOf(file.content);
+  link.linked_size = 100000;
+  server_.Put("/m", link);
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+
+  fs::remove(folder_ / "m");
+  link.linked_sha256 = std::string(64, '0');
+  server_.Put("/m", link);
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("wrong checksum"));
+  // What the catalogue knows outweighs the server, before anything is fetched.
+  const std::size_t before = Gets().size();
+  EXPECT_EQ(Fail({ItemFor("m", 0, DigestOf(file.content))}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("another file than the catalogue knows"));
+  EXPECT_EQ(Fail({ItemFor("m", 99, "")}), ErrorCode::kIo);
+  EXPECT_EQ(Gets().size(), before);
+}
+
+TEST_F(DownloadTest, ServerWithoutHeadWorks) {
+  ServedFile file;
+  file.content = Noise(100000, 1);
+  file.head = false;
+  server_.Put("/m", file);
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+}
+
+TEST_F(DownloadTest, EmptyFileIsAFile) {
+  server_.Put("/m", ServedFile{});
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_TRUE(fs::exists(folder_ / "m"));
+  EXPECT_EQ(fs::file_size(folder_ / "m"), 0u);
+}
+
+TEST_F(DownloadTest, MissingAndForbiddenFiles) {
+  EXPECT_EQ(Fail({ItemFor("none")}), ErrorCode::kNotFound);
+  EXPECT_THAT(message_, HasSubstr("404"));
+  for (const int status : {401, 403}) {
+    ServedFile file;
+    file.status = status;
+    server_.Put("/m", file);
+    EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kPermission);
+    EXPECT_THAT(message_, HasSubstr(std::to_string(status)));
+    EXPECT_THAT(hint_, HasSubstr("HF_TOKEN"));
+  }
+}
+
+TEST_F(DownloadTest, BusyServerIsTriedAgain) {
+  ServedFile file;
+  file.content = Noise(1000, 1);
+  file.failures = 2;
+  server_.Put("/m", file);
+  std::vector<std::string> notes;
+  options_.retry_seconds = 0.15;
+  options_.progress = [&](const DownloadProgress& progress) {
+    if (!progress.note.empty()) notes.push_back(progress.note);
+  };
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  ASSERT_FALSE(notes.empty());
+  EXPECT_THAT(notes.front(), HasSubstr("503"));
+}
+
+TEST_F(DownloadTest, StalledConnectionIsCutAndResumed) {
+  ServedFile file;
+  file.content = Noise(200000, 1);
+  file.stalls = 1;
+  file.cut_after = 50000;
+  server_.Put("/m", file);
+  Download({ItemFor("m", 0, DigestOf(file.content))}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  EXPECT_EQ(Gets().back().range, "bytes=50000-");
+}
+
+TEST_F(DownloadTest, NoServerIsToldAtOnce) {
+  server_.Stop();
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kNetwork);
+  EXPECT_THAT(message_, HasSubstr("cannot reach http://127.0.0.1:"));
+  EXPECT_THAT(hint_, HasSubstr("work without it"));
+}
+
+TEST_F(DownloadTest, SpaceIsCheckedBeforeAnythingIsFetched) {
+  ServedFile file;
+  file.linked_size = int64_t{1} << 60;
+  server_.Put("/m", file);
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kNoSpace);
+  EXPECT_THAT(message_, HasSubstr("1.2 EB needed"));
+  EXPECT_THAT(message_, HasSubstr("free"));
+  EXPECT_TRUE(Gets().empty());
+}
+
+TEST_F(DownloadTest, FailedWriteIsToldAndKeepsThePart) {
+  ServedFile file;
+  file.content = Noise(300000, 1);
+  server_.Put("/m", file);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{65536, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const ErrorCode code = Fail({ItemFor("m")});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(code, ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("cannot write"));
+  EXPECT_EQ(fs::file_size(folder_ / "m.part"), 65536u);
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+}
+
+TEST_F(DownloadTest, StopsWhenAskedAndGoesOn) {
+  ServedFile file;
+  file.content = Noise(2000000, 1);
+  file.pause_ms = 5;
+  server_.Put("/m", file);
+  std::atomic<bool> stop{false};
+  options_.cancelled = [&] { return stop.load(); };
+  options_.progress = [&](const DownloadProgress& progress) {
+    if (progress.done_bytes > 100000) stop = true;
+  };
+  EXPECT_EQ(Fail({ItemFor("m")}), ErrorCode::kCancelled);
+  const uint64_t kept = fs::file_size(folder_ / "m.part");
+  EXPECT_GT(kept, 100000u);
+  EXPECT_LT(kept, 2000000u);
+  stop = false;
+  options_.progress = {};
+  file.pause_ms = 0;
+  server_.Put("/m", file);
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+  EXPECT_EQ(Gets().back().range, "bytes=" + std::to_string(kept) + "-");
+}
+
+TEST_F(DownloadTest, CompleteFilesAndPartsAreNotFetchedAgain) {
+  ServedFile file;
+  file.content = Noise(100000, 1);
+  server_.Put("/a", file);
+  server_.Put("/b", file);
+  std::ofstream(folder_ / "a", std::ios::binary) << file.content;
+  std::ofstream(folder_ / "b.part", std::ios::binary) << file.content;
+  const std::string digest = DigestOf(file.content);
+  Download({ItemFor("a", 100000, digest), ItemFor("b", 100000, digest)}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "b"), file.content);
+  EXPECT_TRUE(Gets().empty());
+}
+
+TEST_F(DownloadTest, TokenGoesToTheFirstHostOnly) {
+  TestHttpServer other;
+  ServedFile file;
+  file.content = "hello";
+  other.Put("/blob", file);
+  ServedFile link;
+  link.redirect = other.url() + "/blob";
+  server_.Put("/m", link);
+  options_.token = "secret";
+  Download({ItemFor("m")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "m"), "hello");
+  ASSERT_FALSE(Gets().empty());
+  EXPECT_EQ(Gets().back().authorization, "Bearer secret");
+  for (const SeenRequest& request : other.requests()) EXPECT_EQ(request.authorization, "");
+}
+
+TEST_F(DownloadTest, UnwritableFolderIsTold) {
+  std::ofstream(folder_ / "file") << "x";
+  server_.Put("/m", ServedFile{});
+  try {
+    Download({ItemFor("m")}, folder_ / "file" / "sub", options_);
+    ADD_FAILURE() << "no error was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("cannot make the folder"));
+  }
+}
+
+TEST_F(DownloadTest, PullPublishesTheFolderAtOnce) {
+  const std::string content = Noise(100000, 1);
+  ServedFile file;
+  file.content = content;
+  file.cuts = 1;
+  file.cut_after = 30000;
+  server_.Put("/o/r/resolve/main/m.gguf", file);
+  const ModelLibrary library(
+      folder_, Catalog::Parse(R"({"version": 1, "models": [{"name": "tiny", "default": true,
+        "title": "T", "license": "MIT", "repository": "o/r", "revision": "main", "format": "gguf",
+        "files": [{"path": "m.gguf", "bytes": 100000, "sha256": ")" +
+                                  DigestOf(content) + R"("}]}]})",
+                              "test"));
+  const CatalogEntry& entry = library.catalog().Default();
+  options_.retries = 0;
+  EXPECT_THROW(PullModel(library, entry, server_.url(), options_), Error);
+  EXPECT_TRUE(library.Installed().empty());
+  const InstalledModel model = PullModel(library, entry, server_.url(), options_);
+  EXPECT_EQ(model.path, folder_ / "models/tiny/m.gguf");
+  EXPECT_EQ(ReadAll(model.path), content);
+  int entries = 0;
+  for (const auto& found : fs::directory_iterator(folder_ / "models/tiny"))
+    entries += found.exists();
+  EXPECT_EQ(entries, 1);
+  EXPECT_FALSE(fs::exists(folder_ / "models/.tiny.partial"));
+  try {
+    PullModel(library, entry, server_.url(), options_);
+    ADD_FAILURE() << "no error was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kAlreadyExists);
+  }
+}
+
+TEST_F(DownloadTest, ImportChecksTheFile) {
+  const std::string content = Noise(1000, 1);
+  const ModelLibrary library(
+      folder_, Catalog::Parse(R"({"version": 1, "models": [{"name": "tiny", "default": true,
+        "title": "T", "license": "MIT", "repository": "o/r", "revision": "main", "format": "gguf",
+        "files": [{"path": "m.gguf", "bytes": 1000, "sha256": ")" +
+                                  DigestOf(content) + R"("}]}]})",
+                              "test"));
+  const CatalogEntry& entry = library.catalog().Default();
+  std::ofstream(folder_ / "wrong", std::ios::binary) << Noise(1000, 2);
+  EXPECT_THROW(ImportModel(library, entry, folder_ / "wrong", options_), Error);
+  EXPECT_TRUE(library.Installed().empty());
+  std::ofstream(folder_ / "right", std::ios::binary) << content;
+  EXPECT_EQ(ReadAll(ImportModel(library, entry, folder_ / "right", options_).path), content);
+}
+
+TEST(BytesTextTest, ThreeDigits) {
+  EXPECT_EQ(BytesText(0), "0 B");
+  EXPECT_EQ(BytesText(999), "999 B");
+  EXPECT_EQ(BytesText(1000), "1.0 kB");
+  EXPECT_EQ(BytesText(98362432), "98.4 MB");
+  EXPECT_EQ(BytesText(688586727753), "689 GB");
+}
+
+}  // namespace
+}  // namespace fathom
