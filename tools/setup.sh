@@ -129,7 +129,8 @@ install_build_tools() {
   mapfile -t missing < <(
     missing_commands g++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config \
       python3:python3 ccache:ccache node:nodejs npm:npm
-    python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+    python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("pip") is None)' 2>/dev/null ||
+      echo python3-pip
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
     if command -v dpkg-query >/dev/null 2>&1; then missing_libraries "$BUILD_LIBRARIES"; fi
     local package
