@@ -148,5 +148,78 @@ TEST(Gguf, AFileWithoutTensorsNeedsNoData) {
   EXPECT_TRUE(index.metadata.empty());
 }
 
+// ---- Files that the PyPI package `gguf` wrote (tools/goldens/formats_gguf.py) ----
+
+ModelFile OpenForeign(const std::string& name) {
+  return OpenGguf(FATHOM_SOURCE_DIR "/tests/data/fuzz/gguf/" + name);
+}
+
+TEST(GgufForeign, MetadataOfEveryType) {
+  const ModelFile model = OpenForeign("metadata.gguf");
+  EXPECT_EQ(model.RequireString("general.architecture"), "llama");
+  EXPECT_EQ(model.Integer("test.u8"), 200);
+  EXPECT_EQ(model.Integer("test.i8"), -100);
+  EXPECT_EQ(model.Integer("test.u16"), 60000);
+  EXPECT_EQ(model.Integer("test.i16"), -30000);
+  EXPECT_EQ(model.Integer("test.u32"), 4000000000);
+  EXPECT_EQ(model.Integer("test.i32"), -2000000000);
+  EXPECT_EQ(std::get<uint64_t>(*model.Find("test.u64")), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(model.Integer("test.i64"), std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(model.Number("test.f32"), 1.5);
+  EXPECT_EQ(model.Number("test.f64"), -0.1);
+  EXPECT_EQ(model.Boolean("test.bool"), true);
+  EXPECT_EQ(model.RequireString("test.string"), "a\xc3\xa9\xe6\x97\xa5");
+  EXPECT_THAT(*model.Integers("test.u8s"), ElementsAre(0, 255));
+  EXPECT_THAT(*model.Integers("test.i8s"), ElementsAre(-128, 127));
+  EXPECT_THAT(*model.Integers("test.u16s"), ElementsAre(65535));
+  EXPECT_THAT(*model.Integers("test.i16s"), ElementsAre(-32768));
+  EXPECT_THAT(*model.Integers("test.u32s"), ElementsAre(4294967295));
+  EXPECT_THAT(*model.Integers("test.i32s"), ElementsAre(-5, 6));
+  EXPECT_THAT(*model.Integers("test.u64s"), ElementsAre(int64_t{1} << 62));
+  EXPECT_THAT(*model.Integers("test.i64s"), ElementsAre(-7));
+  EXPECT_THAT(*model.Numbers("test.f32s"), ElementsAre(0.5, -2.0));
+  EXPECT_THAT(*model.Numbers("test.f64s"), ElementsAre(1e300));
+  EXPECT_THAT(*model.Strings("test.strings"), ElementsAre("one", "", "three"));
+  EXPECT_THAT(std::get<std::vector<bool>>(*model.Find("test.bools")),
+              ElementsAre(true, false, true));
+}
+
+TEST(GgufForeign, TensorsOfEveryFormat) {
+  for (const char* name : {"tensors.gguf", "version2.gguf"}) {
+    const ModelFile model = OpenForeign(name);
+    ASSERT_EQ(model.tensors().size(), static_cast<std::size_t>(kFormatCount));
+    for (int i = 0; i < kFormatCount; ++i) {
+      const FormatRow& row = RowOf(static_cast<Format>(i));
+      const TensorView& view = model.RequireTensor(row.name, {2, row.block_elements});
+      EXPECT_EQ(view.format, row.format);
+      ASSERT_EQ(view.bytes(), 2 * row.block_bytes);
+      for (int64_t j = 0; j < view.bytes(); ++j) {
+        ASSERT_EQ(view.data[j], static_cast<std::byte>(i + j)) << row.name << " byte " << j;
+      }
+    }
+  }
+}
+
+TEST(GgufForeign, AlignmentAndRanks) {
+  const ModelFile model = OpenForeign("alignment.gguf");
+  EXPECT_EQ(model.Integer("general.alignment"), 64);
+  const TensorView& b = model.RequireTensor("b", {2, 3, 4});
+  std::vector<float> values(24);
+  RowOf(b.format).decode(b.data, values.data(), 24);
+  for (int i = 0; i < 24; ++i) EXPECT_EQ(values[static_cast<std::size_t>(i)], i);
+  EXPECT_EQ(model.FindTensor("b")->file_offset % 64, 0U);
+}
+
+TEST(GgufForeign, SplitFile) {
+  const ModelFile model = OpenForeign("split-00002-of-00002.gguf");
+  ASSERT_EQ(model.tensors().size(), 3U);
+  for (int i = 0; i < 3; ++i) {
+    const TensorView& view = model.RequireTensor("blk." + std::to_string(i) + ".weight", {2, 2});
+    float values[4];
+    RowOf(view.format).decode(view.data, values, 4);
+    EXPECT_THAT(values, testing::Each(static_cast<float>(i)));
+  }
+}
+
 }  // namespace
 }  // namespace fathom
