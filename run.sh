@@ -20,16 +20,19 @@ readonly ADDRESS=127.0.0.1 PORT=8080
 
 port_is_taken() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
 
-# Whether the arguments call for the default model: not when they name one, nor for what has none.
+# Whether the arguments call for the default model: not when they name another one, nor when the
+# command needs none. Where that cannot be told, fetching it does no harm.
 wants_default_model() {
   case ${1:-serve} in
     serve | chat | run | score | tokenize | bench) ;;
     *) return 1 ;;
   esac
-  local argument
-  for argument in "$@"; do
+  local argument models=${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom/models
+  for argument in "${@:2}"; do
     case $argument in
-      -m | -m?* | --model | --model=* | -h | --help) return 1 ;;
+      *.gguf | -h | --help) return 1 ;;
+      */* | -* | .*) ;;
+      *) [[ ! -d $models/$argument ]] || return 1 ;;
     esac
   done
 }
@@ -48,9 +51,9 @@ else
 fi
 
 if wants_default_model "$@" && ! python3 "$ROOT/tools/fetch_default_model.py"; then
-  note "Without it these still work: ./run.sh run --model FILE.gguf, ./run.sh chat --model FILE.gguf,"
-  note "./run.sh inspect FILE.gguf, ./run.sh list. Run ./run.sh again to fetch it."
-  exit 1
+  note "Without the default model these still work: ./run.sh run FILE.gguf, ./run.sh chat FILE.gguf,"
+  note "./run.sh serve FILE.gguf, ./run.sh inspect FILE.gguf. Run ./run.sh again to fetch it."
+  (($# > 0)) || exit 1
 fi
 
 if (($# == 0)); then
