@@ -14,7 +14,6 @@
 
 #include "engine/engine.h"
 #include "loader/loader.h"
-#include "models/model.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -74,7 +73,7 @@ class FakeModel : public Model {
       const int32_t token = batch.tokens[static_cast<std::size_t>(row)];
       const int64_t position = positions[static_cast<std::size_t>(row)];
       for (int32_t id = 0; id < FakeVocabulary::kSize; ++id) logits[id] = Noise(token, position, id);
-      logits[next_[static_cast<std::size_t>(token)]] += 4.0f;
+      logits[next_[static_cast<std::size_t>(token)]] = 5.0f;
       logits += FakeVocabulary::kSize;
     }
   }

@@ -99,7 +99,8 @@ std::optional<std::string> PercentDecode(std::string_view text) {
 Site::Site(ChatService& chat, AccessPolicy access, std::span<const WebAsset> assets)
     : chat_(chat), access_(std::move(access)), started_(UnixSeconds()) {
   for (const WebAsset& asset : assets) {
-    const std::string etag = "\"" + Sha256OfText(asset.bytes).substr(0, 32) + "\"";
+    std::string etag(1, '"');
+    etag.append(Sha256OfText(asset.bytes), 0, 32).append(1, '"');
     assets_.emplace(std::string(asset.path), Asset{&asset, etag});
   }
 }
@@ -124,9 +125,12 @@ Site::Decision Site::Decide(const HttpRequest& request) const {
     if (!StaticFile(request)) throw NotFound(request);
   }
   if (generates ? !posts : !reads) {
-    throw ApiError(405, "invalid_request_error", "method_not_allowed", "",
-                   "use " + std::string(generates ? "POST" : "GET") + " for " +
-                       std::string(request.path().substr(0, 256)));
+    HttpResponse response = ErrorResponse(
+        ApiError(405, "invalid_request_error", "method_not_allowed", "",
+                 "use " + std::string(generates ? "POST" : "GET") + " for " +
+                     std::string(request.path().substr(0, 256))));
+    response.headers.emplace_back("Allow", allow);
+    return {std::move(response)};
   }
   // Whether the program is up is no secret; what it is and does is.
   if (route.endpoint == Endpoint::kHealth) return {Health(access_.Knows(request))};

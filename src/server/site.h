@@ -23,8 +23,7 @@ class Site {
   Site(ChatService& chat, AccessPolicy access, std::span<const WebAsset> assets);
 
   // What a request's head alone decides: the whole response, or nullopt and `kind` when the body
-  // holds a generation to be started. Throws ApiError for who may not, what is not there, and methods
-  // that a path does not have.
+  // holds a generation to be started. Throws ApiError for who may not and what is not there.
   struct Decision {
     std::optional<HttpResponse> response;
     ApiKind kind = ApiKind::kChat;

@@ -1,0 +1,150 @@
+#include "server/api_reply.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace fathom {
+namespace {
+
+using testing::HasSubstr;
+
+ReplyHead Head(bool stream) {
+  ReplyHead head;
+  head.id = "chatcmpl-1";
+  head.model = "tiny";
+  head.fingerprint = "fp_1";
+  head.stream = stream;
+  return head;
+}
+
+ChatEvent Token(std::string text) {
+  ChatEvent event;
+  event.text = std::move(text);
+  return event;
+}
+
+ChatEvent Done(FinishReason reason = FinishReason::kStop, std::string text = "") {
+  ChatEvent event;
+  event.kind = ChatEvent::Kind::kDone;
+  event.finish = reason;
+  event.text = std::move(text);
+  event.usage.prompt_tokens = 10;
+  event.usage.cached_tokens = 4;
+  event.usage.completion_tokens = 5;
+  event.usage.prefill_seconds = 0.5;
+  event.usage.decode_seconds = 2;
+  return event;
+}
+
+Json EventOf(const std::string& sse) {
+  EXPECT_TRUE(sse.starts_with("data: ") && sse.ends_with("\n\n"));
+  return ParseJson(sse.substr(6), "event");
+}
+
+TEST(ApiReply, TextHeldBackUntilTheEndIsPartOfTheReply) {
+  ApiReply reply(Head(false));
+  EXPECT_EQ(reply.Begin(), "");
+  EXPECT_EQ(reply.Add(0, Token("ab")), "");
+  EXPECT_FALSE(reply.done());
+  reply.Add(0, Done(FinishReason::kLength, "cd"));
+  ASSERT_TRUE(reply.done());
+  const Json body = reply.Body();
+  EXPECT_EQ(body.at("choices").at(0).at("message").at("content"), "abcd");
+  EXPECT_EQ(body.at("choices").at(0).at("finish_reason"), "length");
+  EXPECT_EQ(body.at("usage").at("prompt_cache_miss_tokens"), 6);
+  EXPECT_DOUBLE_EQ(body.at("timings").at("prefill_tokens_per_second"), 12.0);
+  EXPECT_DOUBLE_EQ(body.at("timings").at("decode_tokens_per_second"), 2.0);
+}
+
+TEST(ApiReply, StreamSkipsEmptyTextAndSendsTheRestBeforeTheEnd) {
+  ApiReply reply(Head(true));
+  EXPECT_EQ(EventOf(reply.Begin()).at("choices").at(0).at("delta").at("content"), "");
+  EXPECT_EQ(reply.Add(0, Token("")), "");
+  EXPECT_EQ(EventOf(reply.Add(0, Token("x"))).at("choices").at(0).at("delta").at("content"), "x");
+  const std::string end = reply.Add(0, Done(FinishReason::kStop, "rest"));
+  EXPECT_LT(end.find("rest"), end.find("\"finish_reason\":\"stop\""));
+  EXPECT_TRUE(end.ends_with(kSseDone));
+  EXPECT_TRUE(reply.done());
+  EXPECT_EQ(reply.Add(0, Token("late")), "");
+}
+
+TEST(ApiReply, DoneComesWithTheLastOfSeveralReplies) {
+  ReplyHead head = Head(true);
+  head.replies = 2;
+  head.choices = 2;
+  head.include_usage = true;
+  ApiReply reply(head);
+  reply.Begin();
+  EXPECT_THAT(reply.Add(1, Done()), testing::Not(HasSubstr("[DONE]")));
+  const std::string end = reply.Add(0, Done());
+  EXPECT_THAT(end, HasSubstr("[DONE]"));
+  EXPECT_THAT(end, HasSubstr("\"prompt_tokens\":10"));      // counted once
+  EXPECT_THAT(end, HasSubstr("\"completion_tokens\":10"));  // of both
+}
+
+TEST(ApiReply, FailureOfAReplyIsTheErrorOfAll) {
+  ApiReply reply(Head(false));
+  ChatEvent failed = Done(FinishReason::kError);
+  failed.error = Error(ErrorCode::kOutOfMemory, "no memory left");
+  reply.Add(0, std::move(failed));
+  ASSERT_TRUE(reply.done());
+  EXPECT_EQ(reply.error()->status(), 500);
+  EXPECT_THAT(reply.error()->what(), HasSubstr("no memory left"));
+  ApiReply cancelled(Head(true));
+  EXPECT_EQ(cancelled.Add(0, Done(FinishReason::kCancelled)), "");
+  EXPECT_EQ(cancelled.error()->status(), 503);
+}
+
+TEST(ApiReply, LogprobsAreFiniteAndKeepBytes) {
+  ReplyHead head = Head(false);
+  head.logprobs = true;
+  ApiReply reply(head);
+  ChatEvent event = Token("");
+  event.logprob = LogprobEntry{"\xEF\xBF\xBD", "\xC3", 7, -std::numeric_limits<float>::infinity(), {}};
+  reply.Add(0, std::move(event));
+  ChatEvent end = Token("");
+  end.ends = true;
+  end.logprob = LogprobEntry{"<end>", "<end>", 8, -1, {}};
+  reply.Add(0, std::move(end));
+  reply.Add(0, Done());
+  const Json content = reply.Body().at("choices").at(0).at("logprobs").at("content");
+  ASSERT_EQ(content.size(), 1u);
+  EXPECT_EQ(content[0].at("logprob"), -9999.0);
+  EXPECT_EQ(content[0].at("bytes"), Json::array({0xC3}));
+}
+
+TEST(ApiReply, CompletionOffsetsCountCharacters) {
+  ReplyHead head = Head(false);
+  head.kind = ApiKind::kCompletion;
+  head.logprobs = true;
+  ApiReply reply(head);
+  for (const char* text : {"\xC3\xA9", "b"}) {
+    ChatEvent event = Token(text);
+    event.logprob = LogprobEntry{text, text, 1, -1, {{"x", "x", 2, -2}, {"x", "x", 3, -3}}};
+    reply.Add(0, std::move(event));
+  }
+  reply.Add(0, Done());
+  const Json logprobs = reply.Body().at("choices").at(0).at("logprobs");
+  EXPECT_EQ(logprobs.at("text_offset"), Json::array({0, 1}));
+  EXPECT_EQ(logprobs.at("top_logprobs").at(0), Json({{"x", -2.0}}));
+}
+
+TEST(ApiErrors, EveryErrorHasItsStatus) {
+  const auto status = [](ErrorCode code) { return ToApiError(Error(code, "m")).status(); };
+  EXPECT_EQ(status(ErrorCode::kInvalidArgument), 400);
+  EXPECT_EQ(status(ErrorCode::kUnsupported), 400);
+  EXPECT_EQ(status(ErrorCode::kContextOverflow), 400);
+  EXPECT_EQ(status(ErrorCode::kNotFound), 404);
+  EXPECT_EQ(status(ErrorCode::kUnavailable), 503);
+  EXPECT_EQ(status(ErrorCode::kInternal), 500);
+  EXPECT_GT(ToApiError(Error(ErrorCode::kUnavailable, "busy")).retry_after(), 0);
+  EXPECT_EQ(ToApiError(BadRequest("p", "m", "c")).param(), "p");
+  const Json json = ErrorJson(BadRequest("", "bad \xFF byte"));
+  EXPECT_TRUE(json.at("error").at("param").is_null());
+  EXPECT_THAT(DumpJson(json), HasSubstr("bad \xEF\xBF\xBD byte"));
+}
+
+}  // namespace
+}  // namespace fathom

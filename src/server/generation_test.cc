@@ -1,0 +1,79 @@
+#include "server/generation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server/test_client.h"
+
+namespace fathom {
+namespace {
+
+TEST(EventQueue, WakesOncePerBatchAndKeepsTheOrder) {
+  EventQueue queue;
+  queue.Push(0, {});
+  int woken = 0;
+  queue.Open([&] { ++woken; });
+  EXPECT_EQ(woken, 1);  // for what came before
+  queue.Push(1, {});
+  EXPECT_EQ(woken, 1);
+  const auto items = queue.Take();
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].reply, 0u);
+  EXPECT_EQ(items[1].reply, 1u);
+  queue.Push(2, {});
+  EXPECT_EQ(woken, 2);
+  queue.Close();
+  queue.Push(3, {});
+  EXPECT_EQ(woken, 2);
+  EXPECT_TRUE(queue.Take().empty());
+}
+
+TEST(EventQueue, NothingIsWokenAfterClose) {
+  for (int round = 0; round < 50; ++round) {
+    auto queue = std::make_shared<EventQueue>();
+    std::atomic<bool> closed = false;
+    std::atomic<bool> late = false;
+    std::atomic<bool> stop = false;
+    queue->Open([&] { late = late || closed; });
+    std::thread producer([&] {
+      while (!stop) queue->Push(0, {});
+    });
+    queue->Take();
+    queue->Close();
+    closed = true;
+    stop = true;
+    producer.join();
+    EXPECT_FALSE(late);
+  }
+}
+
+TEST(Generation, ErrorsAreValues) {
+  ChatService chat(MakeFakeModel(), FakeEngineOptions());
+  EXPECT_EQ(StartGeneration(chat, ApiKind::kChat, "{").error->status(), 400);
+  const std::string prompt(9000, 'x');
+  EXPECT_EQ(StartGeneration(chat, ApiKind::kCompletion, "{\"prompt\":\"" + prompt + "\"}")
+                .error->param(),
+            "prompt");
+  // An id that is not in the vocabulary fails the request, the echo included.
+  EXPECT_EQ(StartGeneration(chat, ApiKind::kCompletion, R"({"prompt":[5000],"echo":true})")
+                .error->status(),
+            400);
+}
+
+TEST(Generation, DroppedOnesAreCancelled) {
+  ChatService chat(MakeFakeModel({.context_length = 100000, .step_microseconds = 1000}),
+                   FakeEngineOptions());
+  {
+    const Generation generation = StartGeneration(chat, ApiKind::kChat, ChatBody(R"(,"n":3)"));
+    ASSERT_FALSE(generation.error.has_value());
+    EXPECT_EQ(generation.tickets.size(), 3u);
+    ASSERT_TRUE(Eventually([&] { return chat.engine().stats().running == 3; }));
+  }
+  EXPECT_TRUE(Eventually([&] { return chat.engine().stats().running == 0; }));
+}
+
+}  // namespace
+}  // namespace fathom

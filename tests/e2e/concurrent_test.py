@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Sixteen streaming chats at once, each byte-equal to what it gives alone; half of them greedy, half
+sampled with a seed. Prints the tokens/s of one chat and of all together.
+
+Usage: concurrent_test.py [--program FATHOM --model FILE] [--chats 16] [--tokens 96]
+                          [--min-ratio R]  fail unless together >= R times the tokens/s of one
+Without --program and --model, FATHOM_PROGRAM and FATHOM_MODEL are used; exits with 77 (skipped)
+without a model. Needs Python's standard library alone.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+TOPICS = ["the sea", "a lost key", "winter", "the number seven", "bread", "an old bridge", "the moon",
+          "a quiet street", "rain", "a clock", "mountains", "the colour green", "a letter", "music",
+          "a garden", "the road home"]
+
+
+class Program:
+    """A running `fathom serve` on a free port."""
+
+    def __init__(self, program, model, extra):
+        self.process = subprocess.Popen(
+            [program, "serve", "--model", model, "--port", "0"] + extra,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line)
+            found = re.search(r"http://([0-9.]+):(\d+)", line)
+            if found:
+                self.host, self.port = found.group(1), int(found.group(2))
+                break
+        else:
+            raise SystemExit("the server did not start:\n" + "".join(self.lines))
+        # What else it prints must not fill the pipe.
+        threading.Thread(target=lambda: self.process.stdout.read(), daemon=True).start()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise SystemExit("the server did not stop within 20 s")
+
+
+class Chat:
+    """One request and what came of it."""
+
+    def __init__(self, index, tokens):
+        self.body = {
+            "messages": [{"role": "user", "content":
+                          f"Write a story about {TOPICS[index % len(TOPICS)]}. " + "Please. " * index}],
+            "max_tokens": tokens, "ignore_eos": True, "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if index % 2 == 0:
+            self.body["temperature"] = 0
+        else:
+            self.body.update(temperature=0.9, top_p=0.95, seed=1000 + index)
+
+    def run(self, server, start=None):
+        """Returns the text, and the usage with its timings."""
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=300)
+        if start is not None:
+            start.wait()
+        connection.request("POST", "/v1/chat/completions", json.dumps(self.body),
+                           {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        if response.status != 200:
+            raise SystemExit(f"status {response.status}: {response.read().decode()}")
+        text, usage, done = "", None, False
+        for line in response:
+            if not line.startswith(b"data: "):
+                continue
+            data = line[6:].strip()
+            if data == b"[DONE]":
+                done = True
+                continue
+            event = json.loads(data)
+            if "error" in event:
+                raise SystemExit(f"error in the stream: {event}")
+            for choice in event["choices"]:
+                text += choice["delta"].get("content") or ""
+            if event.get("usage"):
+                usage = {**event["usage"], **event["timings"]}
+        connection.close()
+        if not done or usage is None:
+            raise SystemExit("the stream ended early")
+        return text, usage
+
+
+def together(chats, server):
+    """All at once: the results in order, and the seconds it took."""
+    results = [None] * len(chats)
+    barrier = threading.Barrier(len(chats) + 1)
+
+    def work(index):
+        try:
+            results[index] = chats[index].run(server, barrier)
+        except BaseException as error:  # told by the caller, with the result that is missing
+            results[index] = error
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(chats))]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begin = time.monotonic()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - begin
+    for index, result in enumerate(results):
+        if isinstance(result, BaseException):
+            raise SystemExit(f"chat {index}: {result}")
+    return results, seconds
+
+
+def check(name, expected, results):
+    wrong = [i for i, (text, _) in enumerate(results) if text != expected[i]]
+    for i in wrong:
+        print(f"{name}, chat {i}:\n  alone    {expected[i]!r}\n  together {results[i][0]!r}")
+    return not wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--program", default=os.environ.get("FATHOM_PROGRAM"))
+    parser.add_argument("--model", default=os.environ.get("FATHOM_MODEL"))
+    parser.add_argument("--chats", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--min-ratio", type=float, default=0)
+    parser.add_argument("flags", nargs="*", help="further flags of `fathom serve`, after --")
+    arguments = parser.parse_args()
+    if not arguments.program or not arguments.model:
+        print("skipped: needs the program and a model")
+        return 77
+
+    chats = [Chat(i, arguments.tokens) for i in range(arguments.chats)]
+    server = Program(arguments.program, arguments.model, arguments.flags)
+    try:
+        # The first time nothing is cached; alone and again together, prompts come from the cache.
+        fresh, _ = together(chats, server)
+        begin = time.monotonic()
+        alone = [chat.run(server) for chat in chats]
+        alone_seconds = time.monotonic() - begin
+        again, seconds = together(chats, server)
+    finally:
+        status = server.stop()
+
+    expected = [text for text, _ in alone]
+    equal = check("first", expected, fresh) and check("second", expected, again)
+    tokens = sum(usage["completion_tokens"] for _, usage in again)
+    one = sum(usage["completion_tokens"] for _, usage in alone) / alone_seconds
+    all_of_them = tokens / seconds
+    print(f"one chat:  {one:8.1f} tokens/s")
+    print(f"{len(chats)} chats: {all_of_them:8.1f} tokens/s, {all_of_them / one:.2f} times as many")
+    print("every chat is byte-equal to itself alone" if equal else "FAILED: chats differ")
+    if status != 0:
+        print(f"FAILED: the server ended with {status}")
+    if all_of_them < arguments.min_ratio * one:
+        print(f"FAILED: less than {arguments.min_ratio} times the tokens/s of one")
+        return 1
+    return 0 if equal and status == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
