@@ -115,7 +115,8 @@ struct Tokenizer::Impl {
   // Encoding of one text or prompt: collects ordinary text until an added token or the end.
   class Run;
 
-  void AddMatcher(TokenId id, const std::string& text);
+  // Makes an added token findable; returns the form in which it is matched and shown.
+  std::string AddMatcher(TokenId id, const std::string& text);
 
   TokenizerSpec spec;
   const PreTokenizer& row;
@@ -135,40 +136,38 @@ Tokenizer::Impl::Impl(TokenizerSpec the_spec)
     const std::string& text = spec.tokens[i];
     const TokenKind kind = spec.kinds[i];
     if (kind == TokenKind::kUnused) continue;
+    const std::string shown =
+        IsAdded(kind) && !text.empty() ? AddMatcher(static_cast<TokenId>(i), text) : text;
     // The reference reads every token it decodes as alphabet text where it can, added ones too.
-    std::optional<std::string> spelled = BytesFromAlphabet(text);
+    std::optional<std::string> spelled = BytesFromAlphabet(shown);
     reachable[i] =
         spelled && !spelled->empty() &&
         (kind == TokenKind::kNormal || (kind == TokenKind::kUserDefined && spelled->size() == 1));
-    bytes[i] = spelled ? std::move(*spelled) : text;
-    if (IsAdded(kind) && !text.empty()) AddMatcher(static_cast<TokenId>(i), text);
+    bytes[i] = spelled ? std::move(*spelled) : shown;
   }
   const std::vector<BpeMerge> merges = ReadMerges(spec, IndexTokens(spec));
   bpe = std::make_unique<BpeModel>(bytes, reachable, merges, spec.ignore_merges);
   spec.merges = {};
 }
 
-void Tokenizer::Impl::AddMatcher(TokenId id, const std::string& text) {
-  if (text.size() > AddedTokens::kMaxBytes) {
-    Invalid("added token " + std::to_string(id) + " is " + std::to_string(text.size()) +
-            " bytes long, more than " + std::to_string(AddedTokens::kMaxBytes));
-  }
-  added_ids.emplace(text, id);
+std::string Tokenizer::Impl::AddMatcher(TokenId id, const std::string& text) {
   const auto found = spec.added_rules.find(id);
   const AddedTokenRule rule = found == spec.added_rules.end() ? AddedTokenRule{} : found->second;
-  if (!rule.normalized) {
-    raw.Add(text, id, rule.strip_left, rule.strip_right);
-    return;
-  }
   std::string form;
-  if (nfc && WellFormedPrefix(text) == text.size()) {
+  if (rule.normalized && nfc && WellFormedPrefix(text) == text.size()) {
     AppendNfc(text, form);
   } else {
     form = text;
   }
-  if (form.size() <= AddedTokens::kMaxBytes) {
-    normalized.Add(form, id, rule.strip_left, rule.strip_right);
+  for (const std::string& way : {text, form}) {
+    if (way.size() > AddedTokens::kMaxBytes) {
+      Invalid("added token " + std::to_string(id) + " is " + std::to_string(way.size()) +
+              " bytes long, more than " + std::to_string(AddedTokens::kMaxBytes));
+    }
   }
+  added_ids.emplace(text, id);
+  (rule.normalized ? normalized : raw).Add(form, id, rule.strip_left, rule.strip_right);
+  return form;
 }
 
 class Tokenizer::Impl::Run {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -213,6 +215,7 @@ class Reader {
     if (!added.is_array()) Invalid("'added_tokens' is not a list");
     const Json& vocab = root_["model"]["vocab"];
     int64_t highest = -1;
+    std::unordered_set<std::string_view> listed;
     for (const Json& token : added) {
       const std::string where = "the added token " + Quoted(token);
       const std::string& text = String(token, "content", where);
@@ -225,6 +228,7 @@ class Reader {
                                 .normalized = Bool(token, "normalized", where)};
       const bool special = Bool(token, "special", where);
       if (text.empty()) continue;  // as the reference does
+      if (!listed.insert(text).second) Invalid(where + " is listed twice");
 
       // The reference numbers tokens that the vocabulary lacks itself; a file that means other ids
       // would get other ids there.

@@ -11,7 +11,7 @@ The tables are made from the Unicode Character Database as PyPI packages carry i
 compares every code point with what the installed `tokenizers` does.
 
     python3 -m venv venv
-    venv/bin/pip install --require-hashes -r tools/goldens/text_requirements.txt
+    venv/bin/pip install --no-deps --require-hashes -r tools/goldens/text_requirements.txt
     venv/bin/python tools/goldens/text_unicode.py [--check]
 """
 
