@@ -1,0 +1,331 @@
+// The paged cache and attention over it, in Highway for the instruction set this translation unit
+// is compiled for.
+//
+// Softmax is taken online, page by page: the running maximum, the running sum of weights and the
+// output so far are rescaled when a page raises the maximum. A page is first scored (a lane is a
+// token: keys are stored transposed), then its values are added (a lane is a dimension). Several
+// query rows, each a (token, head), meet a page while it is in the L1 cache, but every row goes
+// through the same operations in the same order whatever the other rows are. Nothing of a page
+// after the row's own position enters: scores there are masked and values are not read.
+#pragma once
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "kernels/cpu/vector_ops-inl.h"
+#include "kernels/kernels.h"
+#include "tensor/format.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fathom {
+namespace {
+
+// SSE4 has no conversion of halves, and Highway's substitute cuts where it should round.
+inline constexpr bool kConvertsHalves = HWY_TARGET != HWY_SSE4 && HWY_TARGET != HWY_SSSE3;
+
+// ---- Storing
+// -------------------------------------------------------------------------------------
+
+inline void StoreValue(float value, float* to) { *to = value; }
+inline void StoreValue(float value, hwy::float16_t* to) {
+  const uint16_t half = FloatToHalf(value);
+  __builtin_memcpy(to, &half, sizeof(half));
+}
+
+// Converts a row of values to the cache's type.
+template <class T>
+void ConvertRow(const float* from, int64_t n, T* to) {
+  int64_t i = 0;
+  if constexpr (sizeof(T) == 2 && kConvertsHalves) {
+    const FloatTag d;
+    const hn::Rebind<hwy::float16_t, FloatTag> dh;
+    for (; i + kLanes <= n; i += kLanes) {
+      hn::StoreU(hn::DemoteTo(dh, hn::LoadU(d, from + i)), dh, to + i);
+    }
+  }
+  for (; i < n; ++i) StoreValue(from[i], to + i);
+}
+
+template <class T>
+void StoreTokens(const CacheStoreArgs& args) {
+  for (int64_t t = 0; t < args.tokens; ++t) {
+    const int64_t position = args.first_position + t;
+    const int64_t slot = position % kPageTokens;
+    T* slice = reinterpret_cast<T*>(args.pages[position / kPageTokens] + args.slice_offset);
+    T keys[kMaxHeadDim];
+    ConvertRow(args.keys + t * args.key_stride, args.head_dim, keys);
+    for (int64_t d = 0; d < args.head_dim; ++d) slice[d * kPageTokens + slot] = keys[d];
+    ConvertRow(args.values + t * args.value_stride, args.head_dim,
+               slice + args.head_dim * kPageTokens + slot * args.head_dim);
+  }
+}
+
+void CacheStore(const CacheStoreArgs& args) noexcept {
+  if (args.type == CacheType::kF32) {
+    StoreTokens<float>(args);
+  } else {
+    StoreTokens<hwy::float16_t>(args);
+  }
+}
+
+// ---- Attention
+// -----------------------------------------------------------------------------------
+
+// Query rows that go through a page together: with a head of 64 their queries, outputs and weights
+// are 15 KB, beside 16 KB of a float32 page.
+inline constexpr int64_t kBlockRows = 24;
+// Query rows of a register tile: kPageTokens / kLanes score vectors each, and four output vectors.
+inline constexpr int kTileQueries = kLanes >= 16 ? 6 : kLanes >= 8 || HWY_ARCH_ARM_A64 ? 3 : 2;
+// Blocks of more rows than this turn a page of halves into floats once, fewer do it on the fly.
+inline constexpr int64_t kDirectRows = kTileQueries;
+
+template <class D>
+HWY_INLINE hn::Vec<D> LoadCache(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> LoadCache(D d, const hwy::float16_t* from) {
+  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+}
+
+// The state of a block of query rows.
+struct QueryBlock {
+  const float* q[kBlockRows];
+  float* out[kBlockRows];
+  int64_t position[kBlockRows];
+  float largest[kBlockRows];  // score so far
+  float total[kBlockRows];    // of the weights, relative to `largest`
+  float rescale[kBlockRows];  // what the present page does to output and total
+  HWY_ALIGN float weights[kBlockRows][kPageTokens];
+  int64_t rows = 0;
+};
+
+// Scores of kRows rows from `row` on with every token of a page, into block.weights.
+template <int kRows, class T>
+void ScorePage(QueryBlock& block, int64_t row, const T* keys, int64_t head_dim, float scale) {
+  const FloatTag d;
+  constexpr int64_t kVectors = kPageTokens / kLanes;
+  FloatVector sums[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
+  }
+  for (int64_t i = 0; i < head_dim; ++i) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      const auto key = LoadCache(d, keys + i * kPageTokens + v * kLanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][v] = hn::MulAdd(hn::Set(d, block.q[row + r][i]), key, sums[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < kVectors; ++v) {
+      hn::Store(hn::Mul(sums[r][v], hn::Set(d, scale)), d, block.weights[row + r] + v * kLanes);
+    }
+  }
+}
+
+// Turns a row's scores of a page into weights; tokens from `count` on get weight 0.
+inline void WeighPage(QueryBlock& block, int64_t row, int64_t count) {
+  const FloatTag d;
+  constexpr int64_t kVectors = kPageTokens / kLanes;
+  const auto lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  float* weights = block.weights[row];
+  FloatVector scores[kVectors];
+  auto page_largest = lowest;
+#pragma GCC unroll 8
+  for (int64_t v = 0; v < kVectors; ++v) {
+    const auto lane = hn::Iota(d, static_cast<float>(v * kLanes));
+    const auto used = hn::Lt(lane, hn::Set(d, static_cast<float>(count)));
+    scores[v] = hn::IfThenElse(used, hn::Load(d, weights + v * kLanes), lowest);
+    page_largest = hn::Max(page_largest, scores[v]);
+  }
+  const float found = hn::GetLane(hn::MaxOfLanes(d, page_largest));
+  const float before = block.largest[row];
+  const float largest = found > before ? found : before;
+  auto sum = hn::Zero(d);
+#pragma GCC unroll 8
+  for (int64_t v = 0; v < kVectors; ++v) {
+    const auto weight = Exp(d, hn::Sub(scores[v], hn::Set(d, largest)));
+    hn::Store(weight, d, weights + v * kLanes);
+    sum = hn::Add(sum, weight);
+  }
+  const hn::CappedTag<float, 1> one;
+  const float rescale = hn::GetLane(Exp(one, hn::Set(one, before - largest)));
+  block.rescale[row] = rescale;
+  block.largest[row] = largest;
+  block.total[row] = block.total[row] * rescale + hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// Adds the values of a page, weighted, to kVectors vectors of the outputs of kRows rows, from
+// dimension `at` on. `counts` are the tokens each row may see.
+template <int kRows, int kVectors, class D, class T>
+HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, int64_t head_dim,
+                          int64_t at, const int64_t* counts, bool first) {
+  constexpr int64_t kStep = hn::MaxLanes(D());
+  hn::Vec<D> sums[kRows][kVectors];
+  int64_t shared = kPageTokens;
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    shared = counts[r] < shared ? counts[r] : shared;
+    const auto rescale = hn::Set(d, block.rescale[row + r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      sums[r][v] =
+          first ? hn::Zero(d) : hn::Mul(hn::LoadU(d, block.out[row + r] + at + v * kStep), rescale);
+    }
+  }
+  for (int64_t j = 0; j < shared; ++j) {
+    const T* from = values + j * head_dim + at;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const auto value = LoadCache(d, from + v * kStep);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][v] = hn::MulAdd(hn::Set(d, block.weights[row + r][j]), value, sums[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    for (int64_t j = shared; j < counts[r]; ++j) {
+      const T* from = values + j * head_dim + at;
+      const auto weight = hn::Set(d, block.weights[row + r][j]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        sums[r][v] = hn::MulAdd(weight, LoadCache(d, from + v * kStep), sums[r][v]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      hn::StoreU(sums[r][v], d, block.out[row + r] + at + v * kStep);
+    }
+  }
+}
+
+template <int kRows, class T>
+void AddPage(QueryBlock& block, int64_t row, const T* values, int64_t head_dim,
+             const int64_t* counts, bool first) {
+  const FloatTag d;
+  const hn::CappedTag<float, 4> small;
+  constexpr int64_t kSmall = 4 < kLanes ? 4 : kLanes;
+  constexpr int kWide = 4;
+  int64_t at = 0;
+  for (; at + kWide * kLanes <= head_dim; at += kWide * kLanes) {
+    AddValues<kRows, kWide>(d, block, row, values, head_dim, at, counts, first);
+  }
+  for (; at + kLanes <= head_dim; at += kLanes) {
+    AddValues<kRows, 1>(d, block, row, values, head_dim, at, counts, first);
+  }
+  for (; at < head_dim; at += kSmall) {
+    AddValues<kRows, 1>(small, block, row, values, head_dim, at, counts, first);
+  }
+}
+
+// All rows from `begin` on (those that may see the page) against one page of keys.
+template <int kRows, class T>
+void ScoreRows(QueryBlock& block, int64_t begin, const T* keys, int64_t head_dim, float scale) {
+  int64_t row = begin;
+  for (; row + kRows <= block.rows; row += kRows) {
+    ScorePage<kRows>(block, row, keys, head_dim, scale);
+  }
+  if constexpr (kRows > 1) {
+    if (row < block.rows) ScoreRows<kRows - 1>(block, row, keys, head_dim, scale);
+  }
+}
+
+template <int kRows, class T>
+void AddRows(QueryBlock& block, int64_t begin, const T* values, int64_t head_dim,
+             const int64_t* counts, bool first) {
+  int64_t row = begin;
+  for (; row + kRows <= block.rows; row += kRows) {
+    AddPage<kRows>(block, row, values, head_dim, counts + row, first);
+  }
+  if constexpr (kRows > 1) {
+    if (row < block.rows) AddRows<kRows - 1>(block, row, values, head_dim, counts, first);
+  }
+}
+
+inline const float* Widen(const float* from, int64_t /*n*/, float* /*buffer*/) { return from; }
+inline const float* Widen(const hwy::float16_t* from, int64_t n, float* buffer) {
+  const FloatTag d;
+  for (int64_t i = 0; i < n; i += kLanes) hn::StoreU(LoadCache(d, from + i), d, buffer + i);
+  return buffer;
+}
+
+// A block of query rows against all pages that its last row sees.
+template <class T>
+void AttendBlock(const AttentionArgs& args, QueryBlock& block) {
+  const int64_t elements = args.head_dim * kPageTokens;
+  const int64_t last_page = block.position[block.rows - 1] / kPageTokens;
+  HWY_ALIGN float buffer[kMaxHeadDim * kPageTokens];
+  int64_t begin = 0;
+  for (int64_t page = 0; page <= last_page; ++page) {
+    while (block.position[begin] < page * kPageTokens) ++begin;
+    const T* keys = reinterpret_cast<const T*>(args.pages[page] + args.slice_offset);
+    const T* values = keys + elements;
+    int64_t counts[kBlockRows];
+    for (int64_t row = begin; row < block.rows; ++row) {
+      const int64_t seen = block.position[row] + 1 - page * kPageTokens;
+      counts[row] = seen < kPageTokens ? seen : kPageTokens;
+    }
+    const bool direct = block.rows <= kDirectRows;
+    if (direct) {
+      ScoreRows<kTileQueries>(block, begin, keys, args.head_dim, args.scale);
+    } else {
+      ScoreRows<kTileQueries>(block, begin, Widen(keys, elements, buffer), args.head_dim,
+                              args.scale);
+    }
+    for (int64_t row = begin; row < block.rows; ++row) WeighPage(block, row, counts[row]);
+    if (direct) {
+      AddRows<kTileQueries>(block, begin, values, args.head_dim, counts, page == 0);
+    } else {
+      AddRows<kTileQueries>(block, begin, Widen(values, elements, buffer), args.head_dim, counts,
+                            page == 0);
+    }
+  }
+  const FloatTag d;
+  for (int64_t row = 0; row < block.rows; ++row) {
+    const auto inverse = hn::Set(d, 1.0F / block.total[row]);
+    Map(block.out[row], block.out[row], args.head_dim, block.out[row],
+        [=](FloatVector sum, FloatVector) { return hn::Mul(sum, inverse); });
+  }
+}
+
+template <class T>
+void Attend(const AttentionArgs& args) {
+  const int64_t rows = args.tokens * args.group;
+  for (int64_t first = 0; first < rows; first += kBlockRows) {
+    QueryBlock block;
+    block.rows = rows - first < kBlockRows ? rows - first : kBlockRows;
+    for (int64_t i = 0; i < block.rows; ++i) {
+      const int64_t token = (first + i) / args.group;
+      const int64_t head = (first + i) % args.group;
+      block.q[i] = args.q + token * args.q_stride + head * args.head_dim;
+      block.out[i] = args.out + token * args.out_stride + head * args.head_dim;
+      block.position[i] = args.first_position + token;
+      block.largest[i] = -std::numeric_limits<float>::infinity();
+      block.total[i] = 0.0F;
+    }
+    AttendBlock<T>(args, block);
+  }
+}
+
+void Attention(const AttentionArgs& args) noexcept {
+  if (args.type == CacheType::kF32) {
+    Attend<float>(args);
+  } else {
+    Attend<hwy::float16_t>(args);
+  }
+}
+
+}  // namespace
+}  // namespace fathom
+HWY_AFTER_NAMESPACE();

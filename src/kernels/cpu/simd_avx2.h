@@ -1,0 +1,197 @@
+// The few AVX2 operations the matrix products are written in (matmul-inl.h, float_matmul-inl.h): a
+// vector lane is a weight row. Included by one translation unit, compiled with its flags; the other
+// instruction sets have structs of the same shape.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/weight_panel.h"
+
+namespace fathom {
+namespace {
+
+struct Avx2 {
+  using Ints = __m256i;  // 32-bit lanes, or four bytes in each lane
+  using Floats = __m256;
+
+  static constexpr int kRows = 8;
+  // Register tile of a product: panels of kRows weight rows by activation rows. 4 integer and 4
+  // float accumulators, one weight vector, a broadcast and a product fit 16 registers.
+  static constexpr int kPanels = 1;
+  static constexpr int kTileRows = 4;
+  // Signed byte weights are multiplied as they are: no offset to take off again.
+  static constexpr int kByteOffset = 0;
+
+  struct alignas(32) Group {  // one group of 32 columns of kRows weight rows
+    Ints quads[8];            // byte i of lane r in quads[q]: weight of row r, column 4q + i
+    Floats scale;
+    Floats second;  // the format's other factor (WeightKind)
+  };
+
+  // ---- Loads: one value or four a row, rows `stride` bytes apart ----
+
+  static Ints LoadDword(const std::byte* base, int64_t stride) {
+    const std::byte* upper = base + 4 * stride;
+    return _mm256_set_m128i(LoadDword4(upper, stride), LoadDword4(base, stride));
+  }
+
+  // out[i] lane r: dword i of the 16 bytes at row r.
+  static void LoadQuads(const std::byte* base, int64_t stride, Ints out[4]) {
+    const std::byte* upper = base + 4 * stride;
+    const Ints a0 = LoadPair(base, upper);
+    const Ints a1 = LoadPair(base + stride, upper + stride);
+    const Ints a2 = LoadPair(base + 2 * stride, upper + 2 * stride);
+    const Ints a3 = LoadPair(base + 3 * stride, upper + 3 * stride);
+    const Ints low01 = _mm256_unpacklo_epi32(a0, a1);
+    const Ints low23 = _mm256_unpacklo_epi32(a2, a3);
+    const Ints high01 = _mm256_unpackhi_epi32(a0, a1);
+    const Ints high23 = _mm256_unpackhi_epi32(a2, a3);
+    out[0] = _mm256_unpacklo_epi64(low01, low23);
+    out[1] = _mm256_unpackhi_epi64(low01, low23);
+    out[2] = _mm256_unpacklo_epi64(high01, high23);
+    out[3] = _mm256_unpackhi_epi64(high01, high23);
+  }
+
+  // ---- Integers ----
+
+  static Ints Set(uint32_t value) { return _mm256_set1_epi32(static_cast<int>(value)); }
+  static Ints And(Ints a, Ints b) { return _mm256_and_si256(a, b); }
+  static Ints Or(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+  template <int kBits>
+  static Ints ShiftLeft(Ints a) {
+    return _mm256_slli_epi32(a, kBits);
+  }
+  template <int kBits>
+  static Ints ShiftRight(Ints a) {
+    return _mm256_srli_epi32(a, kBits);
+  }
+  template <int kBits>
+  static Ints ShiftRightSigned(Ints a) {
+    return _mm256_srai_epi32(a, kBits);
+  }
+
+  // Byte i of a lane becomes 16 where bit 4 * kQuad + i of the lane in `bits` is set, 0 elsewhere.
+  template <int kQuad>
+  static Ints FifthBits(Ints bits) {
+    constexpr int kByte = 0x01010101 * (kQuad / 2);
+    const Ints spread =
+        _mm256_setr_epi32(kByte, kByte + 0x04040404, kByte + 0x08080808, kByte + 0x0c0c0c0c, kByte,
+                          kByte + 0x04040404, kByte + 0x08080808, kByte + 0x0c0c0c0c);
+    const Ints mask = Set(kQuad % 2 == 0 ? 0x08040201U : 0x80402010U);
+    const Ints picked = And(_mm256_shuffle_epi8(bits, spread), mask);
+    return And(_mm256_cmpeq_epi8(picked, mask), Set(0x10101010U));
+  }
+
+  // ---- Floats ----
+
+  static Floats ZeroFloats() { return _mm256_setzero_ps(); }
+  static Floats SetFloat(float value) { return _mm256_set1_ps(value); }
+  static Floats LoadFloats(const float* from) { return _mm256_loadu_ps(from); }
+  static void StoreFloats(Floats a, float* to) { _mm256_storeu_ps(to, a); }
+  static float FirstFloat(Floats a) { return _mm256_cvtss_f32(a); }
+  static Floats ToFloats(Ints a) { return _mm256_cvtepi32_ps(a); }
+  static Floats AsFloats(Ints a) { return _mm256_castsi256_ps(a); }
+  // The low 16 bits of each lane as IEEE half.
+  static Floats HalfToFloats(Ints a) {
+    const Ints low = And(a, Set(0xffffU));
+    const Ints packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0x08);
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
+  }
+  static Floats Mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+  static Floats MulAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats NegMulAdd(Floats a, Floats b, Floats c) { return _mm256_fnmadd_ps(a, b, c); }
+
+  // ---- Integer products ----
+
+  // sums[p][c]: the sum over columns 4 * kFirst .. 4 * kLast - 1 of one group, panel p (groups of
+  // consecutive panels are `panel_stride` apart), and the activations at x + c * x_stride.
+  template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
+  static void Dot(const Group* group, int64_t panel_stride, const int8_t* x, int64_t x_stride,
+                  Floats (&sums)[kPanelCount][kTile]) {
+    Ints totals[kPanelCount][kTile];
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanelCount; ++p) {
+      const Group& panel = group[p * panel_stride];
+      if constexpr (kKind == WeightKind::kByte) {
+        DotBytes<kFirst, kLast, kTile>(panel, x, x_stride, totals[p]);
+      } else {
+        DotSmall<kKind, kFirst, kLast, kTile>(panel, x, x_stride, totals[p]);
+      }
+#pragma GCC unroll 8
+      for (int c = 0; c < kTile; ++c) sums[p][c] = ToFloats(totals[p][c]);
+    }
+  }
+
+ private:
+  static __m128i LoadDword4(const std::byte* base, int64_t stride) {
+    return _mm_setr_epi32(LoadInt(base), LoadInt(base + stride), LoadInt(base + 2 * stride),
+                          LoadInt(base + 3 * stride));
+  }
+  static int LoadInt(const std::byte* from) {
+    int value;
+    __builtin_memcpy(&value, from, sizeof(value));
+    return value;
+  }
+  static Ints LoadPair(const std::byte* lower, const std::byte* upper) {
+    return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(upper)),
+                            _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower)));
+  }
+  static Ints Broadcast(const int8_t* from) {
+    int value;
+    __builtin_memcpy(&value, from, sizeof(value));
+    return _mm256_set1_epi32(value);
+  }
+
+  // Unsigned weights up to MaxWeight: pair products are summed in 16 bits for as many quads as fit
+  // (each adds at most 2 * 127 * MaxWeight), then widened.
+  template <WeightKind kKind, int kFirst, int kLast, int kTile>
+  static void DotSmall(const Group& group, const int8_t* x, int64_t x_stride, Ints* totals) {
+    constexpr int kFit = 32767 / (2 * 127 * MaxWeight(kKind));
+    constexpr int kPower = kFit >= 8 ? 8 : kFit >= 4 ? 4 : 2;
+    constexpr int kRun = kPower < kLast - kFirst ? kPower : kLast - kFirst;
+    static_assert(kFit >= 2 && (kLast - kFirst) % kRun == 0);
+    const Ints ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 4
+    for (int run = kFirst; run < kLast; run += kRun) {
+      Ints pairs[kTile];
+#pragma GCC unroll 8
+      for (int q = run; q < run + kRun; ++q) {
+        const Ints weights = group.quads[q];
+#pragma GCC unroll 8
+        for (int c = 0; c < kTile; ++c) {
+          const Ints product = _mm256_maddubs_epi16(weights, Broadcast(x + c * x_stride + 4 * q));
+          pairs[c] = q == run ? product : _mm256_add_epi16(pairs[c], product);
+        }
+      }
+#pragma GCC unroll 8
+      for (int c = 0; c < kTile; ++c) {
+        const Ints wide = _mm256_madd_epi16(pairs[c], ones);
+        totals[c] = run == kFirst ? wide : _mm256_add_epi32(totals[c], wide);
+      }
+    }
+  }
+
+  // Signed weights: |w| * (sign(w) x). One pair is at most 2 * 128 * 127 = 32512, so each is
+  // widened.
+  template <int kFirst, int kLast, int kTile>
+  static void DotBytes(const Group& group, const int8_t* x, int64_t x_stride, Ints* totals) {
+    const Ints ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 8
+    for (int q = kFirst; q < kLast; ++q) {
+      const Ints weights = group.quads[q];
+      const Ints magnitudes = _mm256_abs_epi8(weights);
+#pragma GCC unroll 8
+      for (int c = 0; c < kTile; ++c) {
+        const Ints signed_x = _mm256_sign_epi8(Broadcast(x + c * x_stride + 4 * q), weights);
+        const Ints wide = _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, signed_x), ones);
+        totals[c] = q == kFirst ? wide : _mm256_add_epi32(totals[c], wide);
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace fathom
