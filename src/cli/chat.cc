@@ -1,0 +1,243 @@
+// fathom chat: a conversation at the terminal, or line by line through pipes.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/conversation.h"
+#include "cli/flags.h"
+#include "cli/line_editor.h"
+#include "cli/reply.h"
+#include "cli/terminal.h"
+
+namespace fathom::cli {
+namespace {
+
+struct ChatFlags {
+  ModelFlags model;
+  SamplingFlags sampling;
+  std::string system;
+  std::string load;
+  bool stats = false;
+};
+
+// A second Ctrl-C this soon after the first leaves the chat.
+constexpr double kLeaveSeconds = 1.0;
+constexpr std::string_view kBlockMark = "\"\"\"";
+
+// The loop of one chat. Interactive: decorations, editing, commands answer on standard output.
+// Piped: every line is a turn, standard output has the replies and nothing else.
+class ChatLoop {
+ public:
+  ChatLoop(ChatService& chat, Conversation conversation, bool interactive, bool styled,
+           const std::filesystem::path& history)
+      : chat_(chat),
+        conversation_(std::move(conversation)),
+        interactive_(interactive),
+        styled_(styled) {
+    if (interactive_) editor_.emplace(history, interrupts_);
+  }
+
+  int Run() {
+    if (interactive_) Welcome();
+    std::string line;
+    while (ReadMessage(line)) {
+      try {
+        if (Conversation::IsCommand(line)) {
+          if (!Command(line)) break;
+        } else {
+          if (line.starts_with("//")) line.erase(0, 1);
+          Answer(line);
+        }
+      } catch (const Error& error) {
+        PrintFailure(error);
+        if (exit_code_ == kExitOk && !interactive_) exit_code_ = ExitCodeOf(error);
+      }
+      if (leave_) break;
+    }
+    return exit_code_;
+  }
+
+ private:
+  enum class Input { kLine, kNothing, kEnd };
+
+  void Welcome() const {
+    PrintLine(chat_.model().name + ", context " + std::to_string(chat_.engine().context_length()) +
+              " tokens, " + std::string(chat_.engine().kernels().name) + " kernels, " +
+              std::to_string(chat_.engine().threads()) + " threads.");
+    PrintLine(Dim("/help shows the commands, Ctrl-C stops a reply, Ctrl-D leaves.", styled_));
+  }
+
+  void Say(const std::string& text) const {
+    if (text.empty()) return;
+    if (interactive_) {
+      PrintLine(Dim(Harmless(text), styled_));
+    } else {
+      PrintError(Harmless(text) + "\n");
+    }
+  }
+
+  // The next message that is not empty; a block between lines of three quotes counts as one.
+  // False at the end.
+  bool ReadMessage(std::string& message) {
+    bool in_block = false;
+    message.clear();
+    std::string line;
+    while (true) {
+      switch (ReadLine(in_block ? ". " : "> ", line)) {
+        case Input::kEnd:
+          return in_block && !message.empty();
+        case Input::kNothing:
+          if (leave_) return false;
+          in_block = false;
+          message.clear();
+          continue;
+        case Input::kLine:
+          break;
+      }
+      if (interactive_ && line == kBlockMark) {
+        if (in_block && !message.empty()) return true;
+        in_block = !in_block;
+      } else if (in_block) {
+        message += (message.empty() ? "" : "\n") + line;
+      } else if (line.find_first_not_of(" \t\r") != std::string::npos) {
+        message = line;
+        return true;
+      }
+    }
+  }
+
+  Input ReadLine(const char* prompt, std::string& line) {
+    if (!interactive_) return ReadPipedLine(line);
+    switch (editor_->Read(prompt, line)) {
+      case LineEditor::Outcome::kLine:
+        if (!line.empty()) editor_->Remember(line);
+        return Input::kLine;
+      case LineEditor::Outcome::kEnd:
+        PrintLine("");
+        return Input::kEnd;
+      case LineEditor::Outcome::kInterrupted:
+        break;
+    }
+    PrintLine("");
+    const double now = MonotonicSeconds();
+    leave_ = now - last_interrupt_ < kLeaveSeconds;
+    last_interrupt_ = now;
+    if (!leave_) Say("Ctrl-C again or Ctrl-D leaves.");
+    return Input::kNothing;
+  }
+
+  // Bytes up to a line break, NUL bytes and broken UTF-8 included.
+  Input ReadPipedLine(std::string& line) {
+    line.clear();
+    int c = 0;
+    while ((c = std::getc(stdin)) != EOF && c != '\n') line.push_back(static_cast<char>(c));
+    if (interrupts_.Take()) {
+      leave_ = true;
+      exit_code_ = kExitInterrupted;
+      return Input::kNothing;
+    }
+    if (c == EOF && line.empty()) return Input::kEnd;
+    if (line.ends_with('\r')) line.pop_back();
+    return Input::kLine;
+  }
+
+  // False: leave.
+  bool Command(const std::string& line) {
+    const Conversation::Outcome outcome = conversation_.Execute(line);
+    Say(outcome.text);
+    if (outcome.show_stats) Say(last_usage_ ? UsageText(*last_usage_) : "No reply yet.");
+    return !outcome.quit;
+  }
+
+  void Answer(const std::string& message) {
+    conversation_.AddUser(message);
+    ChatRequest request;
+    request.prompt = conversation_.messages();
+    request.options = conversation_.options();
+    bool line_open = false;
+    const auto show = [&](const ChatEvent& event) {
+      if (event.text.empty()) return;
+      Print(styled_ || interactive_ ? Harmless(event.text) : event.text);
+      line_open = event.text.back() != '\n';
+    };
+    Reply reply;
+    try {
+      reply = FollowReply(chat_, std::move(request), interrupts_, show);
+    } catch (...) {
+      conversation_.DropLast();
+      throw;
+    }
+    if (line_open || reply.text.empty()) PrintLine("");
+    conversation_.AddAssistant(reply.text);
+    last_usage_ = reply.usage;
+    if (reply.interrupted) {
+      last_interrupt_ = MonotonicSeconds();
+      if (!interactive_) {
+        leave_ = true;
+        exit_code_ = kExitInterrupted;
+      }
+      Say("Stopped.");
+    } else if (reply.finish == FinishReason::kLength) {
+      Say("The reply ends here: no more tokens are allowed.");
+    }
+    if (conversation_.stats_after_reply) Say(UsageText(reply.usage));
+  }
+
+  ChatService& chat_;
+  Conversation conversation_;
+  const bool interactive_;
+  const bool styled_;
+  InterruptScope interrupts_;
+  std::optional<LineEditor> editor_;
+  std::optional<Usage> last_usage_;
+  double last_interrupt_ = -1e9;
+  bool leave_ = false;
+  int exit_code_ = kExitOk;
+};
+
+int Chat(const Context& context, const ChatFlags& flags) {
+  Conversation conversation(ToGenerationOptions(flags.sampling));
+  conversation.stats_after_reply = flags.stats;
+  if (!flags.load.empty()) conversation.Load(flags.load);
+  if (!flags.system.empty()) conversation.SetSystem(flags.system);
+  LoadedModel loaded = OpenModel(context, flags.model);
+  if (loaded.chat_template == nullptr) {
+    throw Error(ErrorCode::kUnsupported,
+                "model " + loaded.name + " has no chat template that Fathom knows",
+                "'fathom run --raw -p TEXT' continues plain text");
+  }
+  ChatService chat(std::move(loaded), ToEngineOptions(flags.model));
+  const bool interactive = StdinIsTerminal() && StdoutIsTerminal();
+  ChatLoop loop(chat, std::move(conversation), interactive, interactive && !context.no_color,
+                context.DataFolder() / "chat_history");
+  return loop.Run();
+}
+
+}  // namespace
+
+void AddChat(CLI::App& app, Context& context) {
+  const auto flags = std::make_shared<ChatFlags>();
+  CLI::App* command = app.add_subcommand("chat", "Talk to a model in the terminal");
+  AddModelFlags(*command, flags->model);
+  command->add_option("--system", flags->system, "System prompt")->type_name("TEXT");
+  command->add_option("--load", flags->load, "Go on with a conversation that /save wrote")
+      ->type_name("PATH");
+  AddSamplingFlags(*command, flags->sampling);
+  command->add_flag("--stats", flags->stats, "Show token counts and speed after every reply");
+  command->footer(
+      "Through a pipe every line is a turn, and standard output has the replies only.\n"
+      "Examples:\n"
+      "  fathom chat\n"
+      "  fathom chat my-model.gguf --system \"Answer in one sentence.\" --temp 0\n"
+      "  printf 'Hello\\nAnd now in French\\n' | fathom chat");
+  command->callback(
+      [&context, flags] { context.run = [&context, flags] { return Chat(context, *flags); }; });
+}
+
+}  // namespace fathom::cli

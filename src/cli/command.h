@@ -1,0 +1,47 @@
+// What the subcommands share: the surroundings of the program, and how each of them is declared.
+// One file per subcommand declares its flags and runs it; main.cc owns the order of things.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "loader/catalog.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fathom::cli {
+
+// Exit codes of the program.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitBadInput = 2;
+inline constexpr int kExitInterrupted = 130;
+
+// What comes from outside before any subcommand runs, and which of them was chosen.
+struct Context {
+  std::string data_flag;  // --data, or empty
+  std::string xdg_data_home, home, api_key, hub_token;
+  bool no_color = false;
+  std::function<int()> run;  // set by the chosen subcommand
+
+  // --data, else $XDG_DATA_HOME/fathom, else $HOME/.local/share/fathom. Throws
+  // Error(kInvalidArgument) when none of them is set.
+  std::filesystem::path DataFolder() const;
+  ModelLibrary Library() const;
+};
+
+void AddBench(CLI::App& app, Context& context);
+void AddChat(CLI::App& app, Context& context);
+void AddInspect(CLI::App& app, Context& context);
+void AddListAndRemove(CLI::App& app, Context& context);
+void AddPull(CLI::App& app, Context& context);
+void AddRun(CLI::App& app, Context& context);
+void AddScore(CLI::App& app, Context& context);
+void AddServe(CLI::App& app, Context& context);
+void AddTokenize(CLI::App& app, Context& context);
+void AddVersion(CLI::App& app, Context& context);
+
+}  // namespace fathom::cli

@@ -1,0 +1,192 @@
+// Owns: the declarations of shared flags, with their help texts, and reading prompts from files and
+// standard input. Not for: what a single subcommand does.
+#include "cli/flags.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fathom::cli {
+namespace {
+
+// More text than any context holds; a wrong file is noticed before it fills the memory.
+constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
+
+std::string ReadStream(std::FILE* stream, const std::string& name) {
+  std::string text;
+  char chunk[65536];
+  while (const std::size_t count = std::fread(chunk, 1, sizeof chunk, stream)) {
+    text.append(chunk, count);
+    if (text.size() > kMaxTextBytes) {
+      throw Error(ErrorCode::kInvalidArgument, name + " is longer than 256 MB");
+    }
+  }
+  if (std::ferror(stream) != 0) throw SystemError(errno, "cannot read " + name);
+  return text;
+}
+
+}  // namespace
+
+void AddModelFlags(CLI::App& command, ModelFlags& flags) {
+  command
+      .add_option("model", flags.model,
+                  "Name of an installed model or path of a GGUF file; default: the default model")
+      ->type_name("MODEL");
+  constexpr const char* kGroup = "Running the model";
+  command.add_option("--threads", flags.threads, "Threads; default: one per physical core")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096))
+      ->group(kGroup);
+  command.add_option("--kernels", flags.kernels, "auto, ref, portable, avx2 or avx512")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--ctx", flags.context_length,
+                  "Context length in tokens; default: the model's, as far as memory allows")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->group(kGroup);
+  command.add_option("--cache", flags.cache_type, "Type of the KV cache: f16 or f32")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"f16", "f32"}))
+      ->group(kGroup);
+  command
+      .add_option("--cache-size", flags.cache_bytes,
+                  "Memory for the KV cache, as 512M or 2G; default: a part of what is free")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->group(kGroup);
+}
+
+LoadedModel OpenModel(const Context& context, const ModelFlags& flags) {
+  const InstalledModel model = context.Library().Resolve(flags.model);
+  return LoadModel(model.path, model.name);
+}
+
+EngineOptions ToEngineOptions(const ModelFlags& flags) {
+  EngineOptions options;
+  if (flags.kernels != "auto") options.kernels = &FindKernels(flags.kernels);
+  options.threads = flags.threads;
+  options.context_length = flags.context_length;
+  if (flags.cache_bytes > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    throw Error(ErrorCode::kInvalidArgument, "--cache-size is larger than any memory");
+  }
+  options.cache_bytes = static_cast<int64_t>(flags.cache_bytes);
+  if (flags.cache_type == "f32") options.cache_type = CacheType::kF32;
+  if (flags.cache_type == "f16") options.cache_type = CacheType::kF16;
+  return options;
+}
+
+void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
+  constexpr const char* kGroup = "Choosing tokens";
+  const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
+    command.add_option(name, value, help)->type_name(type)->capture_default_str()->group(kGroup);
+  };
+  add("--temp", flags.temperature, "Temperature; 0 always takes the most probable token", "T");
+  add("--top-k", flags.top_k, "Only the K most probable tokens; 0: off", "K");
+  add("--top-p", flags.top_p, "Only the most probable tokens that add up to P; 1: off", "P");
+  add("--min-p", flags.min_p, "Only tokens with at least P times the best one's chance; 0: off",
+      "P");
+  add("--repeat-penalty", flags.repetition_penalty, "Divides the odds of tokens seen; 1: off", "X");
+  add("--frequency-penalty", flags.frequency_penalty, "Lowers tokens by how often they came", "X");
+  add("--presence-penalty", flags.presence_penalty, "Lowers tokens that came at all", "X");
+  command
+      .add_option("--seed", flags.seed, "Seed of the random choices; default: a new one each time")
+      ->type_name("N")
+      ->group(kGroup);
+  command
+      .add_option("-n,--max-tokens", flags.max_tokens,
+                  "Tokens of a reply at most; default: up to the end of the context")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->group(kGroup);
+  command.add_option("--stop", flags.stop, "Text that ends the reply; may be given several times")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+}
+
+GenerationOptions ToGenerationOptions(const SamplingFlags& flags) {
+  GenerationOptions options;
+  options.sampling.temperature = flags.temperature;
+  options.sampling.top_k = flags.top_k;
+  options.sampling.top_p = flags.top_p;
+  options.sampling.min_p = flags.min_p;
+  options.sampling.repetition_penalty = flags.repetition_penalty;
+  options.sampling.frequency_penalty = flags.frequency_penalty;
+  options.sampling.presence_penalty = flags.presence_penalty;
+  options.has_seed = flags.seed.has_value();
+  options.sampling.seed = flags.seed.value_or(0);
+  options.max_tokens = flags.max_tokens;
+  options.stop = flags.stop;
+  Validate(options.sampling);
+  return options;
+}
+
+void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what) {
+  command
+      .add_option("-p,--prompt", flags.text,
+                  std::string(what) + "; '-', or none, reads standard input")
+      ->type_name("TEXT");
+  command.add_option("-f,--file", flags.file, "File with the text")
+      ->type_name("PATH")
+      ->excludes("--prompt");
+}
+
+std::string ReadText(const TextFlags& flags) {
+  if (!flags.file.empty()) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(flags.file.c_str(), "rb"),
+                                                         std::fclose);
+    if (!file) throw SystemError(errno, "cannot open " + flags.file);
+    return ReadStream(file.get(), flags.file);
+  }
+  if (flags.text && *flags.text != "-") return *flags.text;
+  if (!flags.text && ::isatty(STDIN_FILENO) != 0) {
+    throw Error(ErrorCode::kInvalidArgument, "there is no text",
+                "give -p TEXT or -f FILE, or pipe one in");
+  }
+  return ReadStream(stdin, "standard input");
+}
+
+std::vector<TokenId> ParseTokenIds(std::string_view text) {
+  std::vector<TokenId> ids;
+  constexpr std::string_view kSeparators = ", \t\r\n[]";
+  std::size_t at = text.find_first_not_of(kSeparators);
+  while (at != std::string_view::npos) {
+    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
+    const std::string_view piece = text.substr(at, end - at);
+    TokenId id = 0;
+    const auto result = std::from_chars(piece.data(), piece.data() + piece.size(), id);
+    if (result.ec != std::errc() || result.ptr != piece.data() + piece.size() || id < 0) {
+      throw Error(ErrorCode::kInvalidArgument, "'" + std::string(piece) + "' is not a token id",
+                  "ids look like 1,2,3");
+    }
+    ids.push_back(id);
+    at = text.find_first_not_of(kSeparators, end);
+  }
+  if (ids.empty()) throw Error(ErrorCode::kInvalidArgument, "there is no token id in the list");
+  return ids;
+}
+
+std::vector<TokenId> ReadTokenIds(const std::string& flag) {
+  return ParseTokenIds(flag == "-" ? ReadStream(stdin, "standard input") : flag);
+}
+
+std::string TokenIdsText(const std::vector<TokenId>& ids) {
+  std::string text;
+  for (const TokenId id : ids) {
+    if (!text.empty()) text.push_back(',');
+    text += std::to_string(id);
+  }
+  return text;
+}
+
+}  // namespace fathom::cli

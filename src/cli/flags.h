@@ -1,0 +1,63 @@
+// Flags that several subcommands share, and what they mean to the rooms below.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat/chat.h"
+#include "cli/command.h"
+
+namespace fathom::cli {
+
+// Which model, and how it is run.
+struct ModelFlags {
+  std::string model;  // a name or a path; empty: the default model
+  std::string kernels = "auto";
+  std::string cache_type;  // "f16", "f32" or empty: the engine's choice
+  int threads = 0;
+  int64_t context_length = 0;
+  uint64_t cache_bytes = 0;
+};
+void AddModelFlags(CLI::App& command, ModelFlags& flags);
+
+LoadedModel OpenModel(const Context& context, const ModelFlags& flags);
+EngineOptions ToEngineOptions(const ModelFlags& flags);
+
+// How the next token is chosen, and when to stop.
+struct SamplingFlags {
+  float temperature = 0.6f;
+  int32_t top_k = 0;
+  float top_p = 0.95f;
+  float min_p = 0.0f;
+  float repetition_penalty = 1.0f;
+  float frequency_penalty = 0.0f;
+  float presence_penalty = 0.0f;
+  std::optional<uint64_t> seed;
+  int64_t max_tokens = -1;
+  std::vector<std::string> stop;
+};
+void AddSamplingFlags(CLI::App& command, SamplingFlags& flags);
+// Throws Error(kInvalidArgument) that names the first parameter out of its range.
+GenerationOptions ToGenerationOptions(const SamplingFlags& flags);
+
+// Where a text comes from: -p TEXT, -f FILE, or standard input.
+struct TextFlags {
+  std::optional<std::string> text;  // "-": standard input
+  std::string file;
+};
+void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what);
+// The text, byte for byte. Throws Error(kInvalidArgument) when none is given and standard input is
+// a terminal; kNotFound, kPermission or kIo for the file.
+std::string ReadText(const TextFlags& flags);
+
+// "1,2,3" or "1 2 3" ("-": read from standard input) to ids. Throws Error(kInvalidArgument) that
+// shows the part that is no id.
+std::vector<TokenId> ParseTokenIds(std::string_view text);
+std::vector<TokenId> ReadTokenIds(const std::string& flag);
+std::string TokenIdsText(const std::vector<TokenId>& ids);
+
+}  // namespace fathom::cli

@@ -1,0 +1,49 @@
+// Follows one reply from the thread of the terminal: events of the engine thread through a queue,
+// and Ctrl-C.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chat/chat.h"
+
+namespace fathom::cli {
+
+// While one of these lives, SIGINT and SIGTERM are counted instead of ending the program; a signal
+// that nobody has asked about when the next three arrive ends it after all. One at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+  // True once for each interrupt (any number that came since the last call).
+  bool Take();
+  bool pending() const;
+
+ private:
+  struct Saved;
+  std::unique_ptr<Saved> saved_;
+};
+
+struct Reply {
+  std::string text;
+  std::vector<TokenId> ids;            // generated, without the end-of-text id
+  std::vector<LogprobEntry> logprobs;  // as many as ids, when asked for
+  std::vector<ChatEvent> prompt;       // scored prompt tokens, when asked for
+  FinishReason finish = FinishReason::kStop;
+  Usage usage;
+  uint64_t seed = 0;
+  bool interrupted = false;
+};
+
+// Starts the request and waits for its end; `on_event` (may be empty) sees every event here, on the
+// calling thread. An interrupt cancels the request and sets `interrupted`. Throws what Start
+// throws, and the error the reply ended with.
+Reply FollowReply(ChatService& chat, ChatRequest request, InterruptScope& interrupts,
+                  const std::function<void(const ChatEvent&)>& on_event);
+
+}  // namespace fathom::cli

@@ -1,0 +1,242 @@
+// Owns: every byte that goes to standard output and error. Not for: reading input.
+#include "cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+
+#include "base/clock.h"
+
+namespace fathom::cli {
+namespace {
+
+void WriteTo(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
+
+}  // namespace
+
+void Print(std::string_view text) {
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) throw SystemError(errno, "cannot write the output");
+}
+
+void PrintLine(std::string_view text) {
+  std::string line(text);
+  line.push_back('\n');
+  Print(line);
+}
+
+void PrintError(std::string_view text) { WriteTo(stderr, text); }
+
+std::string Harmless(std::string_view text) {
+  std::string safe;
+  safe.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    const bool c1 = c == 0xc2 && i + 1 < text.size() &&
+                    static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
+                    static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c1) ++i;
+    if (c1 || (IsControl(c) && c != '\n' && c != '\t')) {
+      safe += "\xef\xbf\xbd";
+    } else {
+      safe.push_back(text[i]);
+    }
+  }
+  return safe;
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\t':
+        quoted += "\\t";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\\':
+        quoted += "\\\\";
+        break;
+      default:
+        if (IsControl(static_cast<unsigned char>(c))) {
+          char hex[8];
+          std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned char>(c));
+          quoted += hex;
+        } else {
+          quoted.push_back(c);
+        }
+    }
+  }
+  quoted.push_back('"');
+  return Harmless(quoted);
+}
+
+void PrintFailure(const Error& error) {
+  std::string line = std::string("fathom: ") + error.what();
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  PrintError(Harmless(line) + "\n");
+}
+
+int ExitCodeOf(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kInvalidFile:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kContextOverflow:
+      return kExitBadInput;
+    case ErrorCode::kCancelled:
+      return kExitInterrupted;
+    default:
+      return kExitFailure;
+  }
+}
+
+bool StdoutIsTerminal() { return ::isatty(STDOUT_FILENO) != 0; }
+bool StderrIsTerminal() { return ::isatty(STDERR_FILENO) != 0; }
+bool StdinIsTerminal() { return ::isatty(STDIN_FILENO) != 0; }
+
+std::string Dim(std::string_view text, bool enabled) {
+  if (!enabled) return std::string(text);
+  std::string styled = "\x1b[2m";
+  styled.append(text).append("\x1b[0m");
+  return styled;
+}
+
+ProgressLine::~ProgressLine() { Clear(); }
+
+void ProgressLine::Show(std::string_view text) {
+  constexpr double kPlainSeconds = 10;
+  std::string line = Harmless(text);
+  if (StderrIsTerminal()) {
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 &&
+        line.size() >= size.ws_col) {
+      line.resize(size.ws_col - 1u);  // a wrapped line could not be drawn over
+    }
+    PrintError("\r" + line + "\x1b[K");
+    shown_ = true;
+    return;
+  }
+  const double now = MonotonicSeconds();
+  if (now - last_plain_ < kPlainSeconds) return;
+  last_plain_ = now;
+  PrintError(line + "\n");
+}
+
+void ProgressLine::Clear() {
+  if (shown_) PrintError("\r\x1b[K");
+  shown_ = false;
+}
+
+std::string DurationText(double seconds) {
+  const int64_t whole = std::llround(std::max(0.0, seconds));
+  char text[64];
+  if (whole < 60) {
+    std::snprintf(text, sizeof text, "%llds", static_cast<long long>(whole));
+  } else if (whole < 3600) {
+    std::snprintf(text, sizeof text, "%lldm %02llds", static_cast<long long>(whole / 60),
+                  static_cast<long long>(whole % 60));
+  } else {
+    std::snprintf(text, sizeof text, "%lldh %02lldm", static_cast<long long>(whole / 3600),
+                  static_cast<long long>(whole / 60 % 60));
+  }
+  return text;
+}
+
+std::string Significant(double value) {
+  if (!std::isfinite(value)) return value > 0 ? "inf" : value < 0 ? "-inf" : "nan";
+  const double size = std::fabs(value);
+  const int decimals = size >= 99.95 || size == 0 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3;
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+namespace {
+// The bytes of a token that is not UTF-8 by itself; null when its text says it all.
+Json BytesJson(const std::string& token, const std::string& bytes) {
+  if (token == bytes) return nullptr;
+  Json list = Json::array();
+  for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
+  return list;
+}
+}  // namespace
+
+Json LogprobJson(const LogprobEntry& entry, bool scored) {
+  Json json{{"id", entry.id}, {"token", entry.token}};
+  if (Json bytes = BytesJson(entry.token, entry.bytes); !bytes.is_null()) json["bytes"] = bytes;
+  json["logprob"] = scored ? Json(entry.logprob) : Json();
+  if (!entry.top.empty()) {
+    Json& top = json["top"] = Json::array();
+    for (const LogprobEntry::Alternative& alternative : entry.top) {
+      top.push_back(Json{
+          {"id", alternative.id}, {"token", alternative.token}, {"logprob", alternative.logprob}});
+    }
+  }
+  return json;
+}
+
+Json UsageJson(const Usage& usage) {
+  return Json{{"prompt_tokens", usage.prompt_tokens},
+              {"cached_tokens", usage.cached_tokens},
+              {"completion_tokens", usage.completion_tokens},
+              {"prefill_seconds", usage.prefill_seconds},
+              {"decode_seconds", usage.decode_seconds},
+              {"prefill_tokens_per_second", PrefillSpeed(usage)},
+              {"decode_tokens_per_second", DecodeSpeed(usage)}};
+}
+
+std::string_view FinishName(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kError:
+      return "error";
+  }
+  return "error";
+}
+
+double PrefillSpeed(const Usage& usage) {
+  const int64_t evaluated = usage.prompt_tokens - usage.cached_tokens;
+  return usage.prefill_seconds > 0 ? static_cast<double>(evaluated) / usage.prefill_seconds : 0;
+}
+
+double DecodeSpeed(const Usage& usage) {
+  // The first token comes with the prefill.
+  if (usage.completion_tokens < 2 || usage.decode_seconds <= 0) return 0;
+  return static_cast<double>(usage.completion_tokens - 1) / usage.decode_seconds;
+}
+
+std::string UsageText(const Usage& usage) {
+  std::string text = "prompt " + std::to_string(usage.prompt_tokens) + " tokens";
+  if (usage.cached_tokens > 0) text += " (" + std::to_string(usage.cached_tokens) + " cached)";
+  if (PrefillSpeed(usage) > 0) text += " at " + Significant(PrefillSpeed(usage)) + "/s";
+  text += ", reply " + std::to_string(usage.completion_tokens) + " tokens";
+  if (DecodeSpeed(usage) > 0) text += " at " + Significant(DecodeSpeed(usage)) + "/s";
+  return text;
+}
+
+}  // namespace fathom::cli
