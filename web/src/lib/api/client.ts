@@ -64,7 +64,7 @@ export class ApiClient {
     try {
       for (;;) {
         const { done, value } = await readChunk(reader);
-        if (done) throw new ApiError('cut', 'the stream ended without its end mark');
+        if (done) throw new ApiError('cut', '');
         for (const event of parser.push(value)) {
           if (event.data === '[DONE]') return;
           yield* replyEvents(event.data);
@@ -110,7 +110,7 @@ export class ApiClient {
 }
 
 export function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+  return (error as { name?: unknown } | null)?.name === 'AbortError';
 }
 
 async function readChunk(
@@ -120,7 +120,7 @@ async function readChunk(
     return await reader.read();
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new ApiError('cut', 'the connection was lost');
+    throw new ApiError('cut', '');
   }
 }
 

@@ -38,11 +38,17 @@ export class BlockStream {
   // The first line of each top-level block.
   private topLevelLines(text: string): number[] {
     const starts: number[] = [];
-    for (const token of this.md.parse(text, this.env)) {
+    for (const token of this.md.parse(text, provisional(this.env))) {
       if (token.level === 0 && token.nesting >= 0 && token.map) starts.push(token.map[0]);
     }
     return starts;
   }
+}
+
+// An environment for text that is not closed yet: it knows the references so far, and what it defines
+// is forgotten, for its last definition may be half an address.
+export function provisional(env: MarkdownEnv): MarkdownEnv {
+  return { references: { ...env.references } };
 }
 
 // Where each line begins, by markdown-it's reading of line breaks.

@@ -32,6 +32,7 @@ export function sanitize(html: string): DocumentFragment {
     ALLOWED_TAGS: kTags,
     ALLOWED_ATTR: kAttributes,
     ALLOWED_URI_REGEXP: kLinks,
+    ADD_URI_SAFE_ATTR: ['start'], // a number
     ALLOW_ARIA_ATTR: false,
     ALLOW_DATA_ATTR: false,
     RETURN_DOM_FRAGMENT: true,

@@ -1,7 +1,7 @@
 // A growing Markdown text in the page: renders each block once when it is closed, and only the open
 // one again with every update.
 
-import { BlockStream } from './blocks';
+import { BlockStream, provisional } from './blocks';
 import { createParser, type MarkdownEnv } from './parser';
 import { sanitize } from './sanitize';
 
@@ -9,6 +9,9 @@ type Highlight = (code: string, language: string) => DocumentFragment | null;
 
 // Code that is still growing is coloured at every update up to this length, a longer one at its end.
 const kLiveHighlightChars = 4000;
+
+// "[name]: address", or what looks like it.
+const kReference = /^ {0,3}\[[^\]]+\]:/m;
 
 const md = createParser();
 let highlight: Highlight | null = null;
@@ -27,7 +30,7 @@ export class MarkdownView {
   update(text: string, whole: boolean): void {
     if (!text.startsWith(this.text)) this.reset();
     this.text = text;
-    if (whole && this.chunks > 0 && hasReferences(this.env)) {
+    if (whole && this.chunks > 0 && kReference.test(text)) {
       // A link may use a reference that was defined after it was rendered.
       this.reset();
       this.text = text;
@@ -55,17 +58,13 @@ export class MarkdownView {
   }
 
   private renderOpen(text: string, whole: boolean): void {
-    const fragment = render(text, this.env, whole ? Infinity : kLiveHighlightChars);
+    const fragment = render(text, provisional(this.env), whole ? Infinity : kLiveHighlightChars);
     const next = [...fragment.childNodes];
     if (growCode(this.open, next)) return;
     for (const node of this.open) node.remove();
     this.open = next;
     this.root.append(fragment);
   }
-}
-
-function hasReferences(env: MarkdownEnv): boolean {
-  return Object.keys(env.references ?? {}).length > 0;
 }
 
 function render(text: string, env: MarkdownEnv, maxHighlight: number): DocumentFragment {
