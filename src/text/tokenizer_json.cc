@@ -22,6 +22,7 @@ constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxDepth = 16;
 constexpr int64_t kMaxId = (int64_t{1} << 22) - 1;
 constexpr std::size_t kMaxQuoted = 200;  // bytes of the file repeated in a message
+constexpr int64_t kSpareIds = 1024;      // ids beyond four times the vocabulary are a mistake
 
 std::string Quoted(const Json& value) {
   std::string text = DumpJson(value);
@@ -168,7 +169,7 @@ class Reader {
   // Ids without a token are allowed, but not so many that the table is mostly empty.
   void Place(TokenId id, const std::string& text, TokenKind kind) {
     const auto at = static_cast<std::size_t>(id);
-    if (id > 4 * vocab_size_ + 65536) {
+    if (id > 4 * vocab_size_ + kSpareIds) {
       Invalid("the token " + Quoted(text) + " has id " + std::to_string(id) +
               ", far outside a vocabulary of " + std::to_string(vocab_size_));
     }
