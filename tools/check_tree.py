@@ -46,7 +46,7 @@ CMAKE_TARGETS = {
     "nlohmann_json": "JSON for Modern C++", "spdlog": "spdlog", "fmt": "fmt", "OpenSSL": "OpenSSL",
     "PkgConfig::HWLOC": "hwloc", "PkgConfig::LIBEDIT": "libedit", "Boost": "Boost", "CURL": "curl",
     "CLI11": "CLI11", "hwy": "Highway", "GTest": "GoogleTest", "simde": "SIMDe", "Threads": None,
-    "Python3": None,
+    "Python3": None, "std": None, "fathom": None,
 }
 LINKED = re.compile(r"\b([A-Za-z_]\w*)::(\w+)")
 
@@ -147,11 +147,12 @@ def check_notices(root, names, problems):
                 title = CMAKE_TARGETS.get(f"{package}::{target}", CMAKE_TARGETS.get(package, package))
                 if title is not None:
                     need(title, name)
-    if (root / "web/package.json").exists():
-        package = json.loads((root / "web/package.json").read_text(encoding="utf-8"))
-        for section in ("dependencies", "devDependencies", "optionalDependencies"):
-            for dependency in package.get(section, {}):
-                need(dependency, "web/package.json")
+    for name in names:
+        if name.split("/")[-1] == "package.json":
+            package = json.loads((root / name).read_text(encoding="utf-8"))
+            for section in ("dependencies", "devDependencies", "optionalDependencies"):
+                for dependency in package.get(section, {}):
+                    need(dependency, name)
 
 
 def check(root):

@@ -14,6 +14,12 @@ FATHOM_MODEL=$models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf
 [[ -e $FATHOM_MODEL ]] || FATHOM_MODEL=""
 export FATHOM_ROOT FATHOM_PROGRAM FATHOM_MODEL
 
+# A home of its own must not hide how this machine reaches its npm packages.
+if [[ -n ${HOME:-} ]]; then
+  [[ ! -e $HOME/.npmrc ]] || export NPM_CONFIG_USERCONFIG=${NPM_CONFIG_USERCONFIG:-$HOME/.npmrc}
+  export NPM_CONFIG_CACHE=${NPM_CONFIG_CACHE:-$HOME/.npm}
+fi
+
 folder=$(mktemp -d "${TMPDIR:-/tmp}/fathom-e2e-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/home" "$folder/data" "$folder/config" "$folder/work"
