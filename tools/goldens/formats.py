@@ -9,7 +9,7 @@ which NaN an operation gives is the processor's choice.
 
 Not for: quantising, kernels, anything at run time.
 
-    pip install --require-hashes -r tools/goldens/requirements.txt
+    pip install --no-deps --require-hashes -r tools/goldens/formats_requirements.txt
     python tools/goldens/formats.py
 """
 

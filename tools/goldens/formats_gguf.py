@@ -6,7 +6,7 @@ are the fuzzer's first inputs as well. Every tensor's bytes count up from the te
 
 Not for: models that compute anything (model_llama.py), broken files (the tests build those).
 
-    pip install --require-hashes -r tools/goldens/requirements.txt
+    pip install --no-deps --require-hashes -r tools/goldens/formats_requirements.txt
     python tools/goldens/formats_gguf.py
 """
 
