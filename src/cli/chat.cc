@@ -48,10 +48,10 @@ class ChatLoop {
     std::string line;
     while (ReadMessage(line)) {
       try {
-        if (Conversation::IsCommand(line)) {
+        if (!was_block_ && Conversation::IsCommand(line)) {
           if (!Command(line)) break;
         } else {
-          if (line.starts_with("//")) line.erase(0, 1);
+          if (!was_block_ && line.starts_with("//")) line.erase(0, 1);
           Answer(line);
         }
       } catch (const Error& error) {
@@ -91,6 +91,7 @@ class ChatLoop {
     while (true) {
       switch (ReadLine(in_block ? ". " : "> ", line)) {
         case Input::kEnd:
+          was_block_ = in_block;
           return in_block && !message.empty();
         case Input::kNothing:
           if (leave_) return false;
@@ -101,12 +102,14 @@ class ChatLoop {
           break;
       }
       if (interactive_ && line == kBlockMark) {
+        was_block_ = in_block;
         if (in_block && !message.empty()) return true;
         in_block = !in_block;
       } else if (in_block) {
         message += (message.empty() ? "" : "\n") + line;
       } else if (line.find_first_not_of(" \t\r") != std::string::npos) {
         message = line;
+        was_block_ = false;
         return true;
       }
     }
@@ -187,6 +190,7 @@ class ChatLoop {
       Say("The reply ends here: no more tokens are allowed.");
     }
     if (conversation_.stats_after_reply) Say(UsageText(reply.usage));
+    if (interactive_) PrintLine("");  // room before the next prompt
   }
 
   ChatService& chat_;
@@ -196,6 +200,7 @@ class ChatLoop {
   InterruptScope interrupts_;
   std::optional<LineEditor> editor_;
   std::optional<Usage> last_usage_;
+  bool was_block_ = false;  // the last message came between quotes: it is never a command
   double last_interrupt_ = -1e9;
   bool leave_ = false;
   int exit_code_ = kExitOk;

@@ -61,10 +61,10 @@ TEST(TerminalTest, ExitCodes) {
 TEST(ContextTest, DataFolder) {
   Context context;
   EXPECT_THROW(context.DataFolder(), Error);
-  context.home = "/home/ada";
-  EXPECT_EQ(context.DataFolder(), "/home/ada/.local/share/fathom");
+  context.home = "/users/ada";
+  EXPECT_EQ(context.DataFolder(), "/users/ada/.local/share/fathom");
   context.xdg_data_home = "relative";
-  EXPECT_EQ(context.DataFolder(), "/home/ada/.local/share/fathom");
+  EXPECT_EQ(context.DataFolder(), "/users/ada/.local/share/fathom");
   context.xdg_data_home = "/data";
   EXPECT_EQ(context.DataFolder(), "/data/fathom");
   context.data_flag = "here";

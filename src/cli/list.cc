@@ -49,8 +49,8 @@ const InstalledModel* FindInstalled(const std::vector<InstalledModel>& installed
 }
 
 std::string StateOf(const InstalledModel* model, bool runs) {
-  if (model != nullptr) return runs ? "installed" : "installed, not run by this version";
-  return runs ? "fathom pull" : "download only: this version runs GGUF files";
+  if (model != nullptr) return runs ? "installed" : "kept";
+  return runs ? "to fetch" : "to keep only";
 }
 
 Json ListJson(const ModelLibrary& library, bool all) {
@@ -107,6 +107,14 @@ int List(const Context& context, const ListFlags& flags) {
     }
   }
   PrintRows(rows);
+  const bool some_only_kept = std::any_of(rows.begin(), rows.end(), [](const Row& row) {
+    return row.state == "kept" || row.state == "to keep only";
+  });
+  if (some_only_kept) {
+    PrintLine(
+        "\nThis version runs GGUF files. 'fathom pull' can fetch the models that are \"to keep "
+        "only\", published\nas safetensors, for a later one.");
+  }
   if (rows.empty()) {
     PrintLine("No model is installed in " + library.models_folder().string() +
               ". 'fathom pull' fetches " + default_name + "; 'fathom list --all' shows more.");

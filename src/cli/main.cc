@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 
@@ -32,6 +33,22 @@ Context ReadEnvironment() {
   context.no_color = !Environment("NO_COLOR").empty() || Environment("TERM") == "dumb";
   return context;
 }
+
+// Options as "-n,--max-tokens N=5": without the machinery's own remarks on ranges and exclusions,
+// which the errors name when they matter.
+class PlainFormatter : public CLI::Formatter {
+ public:
+  PlainFormatter() { column_width(28); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text;
+    if (option->get_type_size() != 0) {
+      const std::string type = option->get_type_name();
+      text = " " + type.substr(0, type.find(':'));
+    }
+    if (!option->get_default_str().empty()) text += "=" + option->get_default_str();
+    return text;
+  }
+};
 
 void PrepareProcess() {
   // Text is UTF-8 everywhere; the line editor asks the locale.
@@ -60,6 +77,7 @@ int Main(int argc, char** argv) {
   PrepareProcess();
   Context context = ReadEnvironment();
   CLI::App app("Fathom runs and serves language models on your own machine.", "fathom");
+  app.formatter(std::make_shared<PlainFormatter>());  // before the subcommands, which inherit it
   app.add_option("--data", context.data_flag,
                  "Folder for models and history; default: $XDG_DATA_HOME/fathom, or "
                  "~/.local/share/fathom")
@@ -90,8 +108,10 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    PrintFailure(
-        Error(ErrorCode::kInvalidArgument, error.what(), "'fathom --help' shows the usage"));
+    std::string command = "fathom";
+    for (const CLI::App* parsed : app.get_subcommands()) command += " " + parsed->get_name();
+    PrintFailure(Error(ErrorCode::kInvalidArgument, error.what(),
+                       "'" + command + " --help' shows the usage"));
     return kExitBadInput;
   }
   if (!context.run) {

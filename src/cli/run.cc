@@ -18,7 +18,7 @@ struct RunFlags {
   ModelFlags model;
   SamplingFlags sampling;
   TextFlags text;
-  std::string tokens;
+  std::optional<std::string> tokens;
   std::string system;
   std::optional<int32_t> logprobs;
   bool raw = false;
@@ -32,8 +32,8 @@ ChatRequest MakeRequest(const RunFlags& flags, const LoadedModel& model) {
   ChatRequest request;
   request.options = ToGenerationOptions(flags.sampling);
   request.options.top_logprobs = flags.logprobs;
-  if (!flags.tokens.empty()) {
-    request.prompt = ReadTokenIds(flags.tokens);
+  if (flags.tokens) {
+    request.prompt = ReadTokenIds(*flags.tokens);
     return request;
   }
   if (model.tokenizer == nullptr) {

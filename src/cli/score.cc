@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,7 @@ namespace {
 struct ScoreFlags {
   ModelFlags model;
   TextFlags text;
-  std::string tokens;
+  std::optional<std::string> tokens;
   int32_t top = 0;
   bool special = false;
   bool json = false;
@@ -26,7 +27,7 @@ struct ScoreFlags {
 };
 
 std::vector<TokenId> IdsToScore(const ScoreFlags& flags, const LoadedModel& model) {
-  if (!flags.tokens.empty()) return ReadTokenIds(flags.tokens);
+  if (flags.tokens) return ReadTokenIds(*flags.tokens);
   if (model.tokenizer == nullptr) {
     throw Error(ErrorCode::kUnsupported, "model " + model.name + " has no tokenizer",
                 "give token ids: --tokens 1,2,3");

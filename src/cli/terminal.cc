@@ -121,6 +121,7 @@ std::string Dim(std::string_view text, bool enabled) {
   return styled;
 }
 
+ProgressLine::ProgressLine() : last_plain_(MonotonicSeconds()) {}
 ProgressLine::~ProgressLine() { Clear(); }
 
 void ProgressLine::Show(std::string_view text) {

@@ -42,13 +42,16 @@ std::string Dim(std::string_view text, bool enabled);
 // terminal.
 class ProgressLine {
  public:
+  ProgressLine();
   ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
   void Show(std::string_view text);
   void Clear();
 
  private:
   bool shown_ = false;
-  double last_plain_ = -1e9;
+  double last_plain_;
 };
 
 // "1m 05s"

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -16,7 +17,7 @@ namespace {
 struct TokenizeFlags {
   std::string model;
   TextFlags text;
-  std::string tokens;
+  std::optional<std::string> tokens;
   bool special = false;
   bool chat = false;
   bool ids = false;
@@ -39,8 +40,8 @@ const char* KindName(TokenKind kind) {
 
 std::vector<TokenId> IdsOf(const TokenizeFlags& flags, const Tokenizer& tokenizer,
                            const std::string& name) {
-  if (!flags.tokens.empty()) {
-    std::vector<TokenId> ids = ReadTokenIds(flags.tokens);
+  if (flags.tokens) {
+    std::vector<TokenId> ids = ReadTokenIds(*flags.tokens);
     for (const TokenId id : ids) {
       if (id < tokenizer.size()) continue;
       throw Error(ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
@@ -87,7 +88,7 @@ int Tokenize(const Context& context, const TokenizeFlags& flags) {
     PrintLine(TokenIdsText(ids));
     return kExitOk;
   }
-  if (!flags.tokens.empty()) {
+  if (flags.tokens) {
     const std::string text = tokenizer.Decode(ids, /*keep_control=*/true);
     PrintLine(StdoutIsTerminal() ? Harmless(text) : text);
     return kExitOk;

@@ -50,6 +50,13 @@ std::string HostOf(const std::string& url) {
   return url.substr(0, url.find('/', start + 3));
 }
 
+// For a folder that cannot be made, whatever part of its path stands in the way.
+Error FolderFailure(const std::error_code& failed, const fs::path& folder) {
+  const Error plain = SystemError(failed.value(), "cannot make the folder " + folder.string());
+  const ErrorCode code = plain.code() == ErrorCode::kNotFound ? ErrorCode::kIo : plain.code();
+  return Error(code, plain.message(), "choose another place with --data");
+}
+
 // ---- The schedule ------------------------------------------------------------------------------
 
 class Downloader {
@@ -104,7 +111,7 @@ Downloader::Downloader(const std::vector<DownloadItem>& items, const fs::path& f
   InitCurlOnce();
   std::error_code failed;
   fs::create_directories(folder_, failed);
-  if (failed) throw SystemError(failed.value(), "cannot make the folder " + folder_.string());
+  if (failed) throw FolderFailure(failed, folder_);
   for (const DownloadItem& item : items) {
     Job job;
     job.transfer = std::make_unique<Transfer>(item, folder_);
@@ -477,7 +484,7 @@ fs::path MakeStaging(const ModelLibrary& library, const CatalogEntry& entry) {
   }
   const fs::path staging = library.PartialFolderOf(entry.name);
   fs::create_directories(staging, failed);
-  if (failed) throw SystemError(failed.value(), "cannot make the folder " + staging.string());
+  if (failed) throw FolderFailure(failed, staging);
   return staging;
 }
 

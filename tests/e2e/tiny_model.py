@@ -55,7 +55,8 @@ def entry(key, kind, value):
 def write(path, context=4096, tokenizer=True, chat=True, seed=1):
     rng = random.Random(seed)
     alphabet = byte_alphabet()
-    tokens = [alphabet[b] for b in range(256)] + ["ab", "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    marks = ["<|im_start|>", "<|im_end|>"] if chat else ["<|begin|>", "<|end|>"]
+    tokens = [alphabet[b] for b in range(256)] + ["ab", "<|endoftext|>"] + marks
     vocabulary = len(tokens)
     kinds = [1] * 257 + [3] * 3
     metadata = [

