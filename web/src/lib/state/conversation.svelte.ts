@@ -108,7 +108,13 @@ export class Conversation {
     this.previous = [];
   }
 
-  // Writes what is pending; for when the page is about to go.
+  // For when the page is about to go: stops a reply before the browser cuts it, which would look like
+  // a failure, and writes what is pending.
+  leave(): void {
+    this.saveNow();
+    this.stop();
+  }
+
   saveNow(): void {
     clearTimeout(this.saveTimer);
     this.saveTimer = undefined;
