@@ -1,4 +1,5 @@
-// The owner of a block of memory: zeroed, aligned for any SIMD load, backed by huge pages when large.
+// The owner of a block of memory: zeroed, aligned for any SIMD load, backed by huge pages when
+// large.
 #pragma once
 
 #include <cstddef>

@@ -13,12 +13,23 @@
 namespace fathom {
 
 enum class Format : uint8_t {
-  kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K,
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
 };
 inline constexpr int kFormatCount = 11;
 
 // Writes `count` float32 values (a multiple of the format's block_elements) decoded from `source`.
-using DecodeFunction = void (*)(const std::byte* source, float* destination, int64_t count) noexcept;
+using DecodeFunction = void (*)(const std::byte* source, float* destination,
+                                int64_t count) noexcept;
 
 struct FormatRow {
   Format format;
