@@ -36,7 +36,7 @@ std::string ReadStream(std::FILE* stream, const std::string& name) {
 
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command
-      .add_option("model", flags.model,
+      .add_option("-m,--model,model", flags.model,
                   "Name of an installed model or path of a GGUF file; default: the default model")
       ->type_name("MODEL");
   constexpr const char* kGroup = "Running the model";
