@@ -228,7 +228,8 @@ std::string Conversation::SetOption(std::string_view arguments) {
 }
 
 Conversation::Outcome Conversation::Execute(std::string_view line) {
-  const auto [command, rest] = SplitWord(line);
+  const auto [first, rest] = SplitWord(line);
+  const std::string_view command = first;  // clang 14 captures no structured bindings
   const std::string argument(rest);
   const auto need_file = [&] {
     if (argument.empty()) {

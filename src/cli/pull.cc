@@ -1,4 +1,6 @@
 // fathom pull: fetch a model of the catalogue.
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -78,6 +80,7 @@ int Pull(const Context& context, const PullFlags& flags) {
                " is published as safetensors; this version of Fathom runs GGUF files and can only "
                "keep it for a later one.\n");
   }
+  ::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is an error of that transfer, no more
   InterruptScope interrupts;
   ProgressLine line;
   DownloadOptions options;

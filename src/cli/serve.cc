@@ -83,6 +83,7 @@ int Serve(const Context& context, const ServeFlags& flags) {
     if (error.code() != ErrorCode::kNotFound) throw;
     throw Error(error.code(), "the server has no model to serve: " + error.message(), error.hint());
   }
+  ::signal(SIGPIPE, SIG_IGN);
   const SignalBlock block;
   ChatService chat(std::move(loaded), ToEngineOptions(flags.model));
   ServerOptions options = flags.server;

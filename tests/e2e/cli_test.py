@@ -350,6 +350,27 @@ class Terminal:
         raise AssertionError("the program did not end")
 
 
+class Interrupt(CliTest):
+    def test_ends_a_run_and_keeps_what_was_printed(self):
+        process = subprocess.Popen(
+            [PROGRAM, "run", str(self.endless), "--ctx", str(1 << 20), "--temp", "0", "-p", "x"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        os.read(process.stdout.fileno(), 1)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=SECONDS)
+        self.assertEqual((process.returncode, error), (130, b""))
+        self.assertTrue(out.endswith(b"\n"))
+
+    def test_closed_pipe_ends_a_run_quietly(self):
+        process = subprocess.Popen([PROGRAM, "run", str(self.endless), "--temp", "0", "-p", "x"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        os.read(process.stdout.fileno(), 1)
+        process.stdout.close()
+        self.assertEqual(process.stderr.read(), b"")
+        process.stderr.close()
+        self.assertEqual(process.wait(timeout=SECONDS), -signal.SIGPIPE)
+
+
 class Chat(CliTest):
     def test_piped(self):
         done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 8, "--stats",
