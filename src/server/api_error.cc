@@ -43,7 +43,7 @@ ApiError ToApiError(const Error& error, const std::string& prompt_param) {
   switch (error.code()) {
     case ErrorCode::kInvalidArgument: return BadRequest("", text);
     case ErrorCode::kUnsupported: return BadRequest("", text, "unsupported");
-    case ErrorCode::kContextOverflow: 
+    case ErrorCode::kContextOverflow:
       return BadRequest(prompt_param, text, "context_length_exceeded");
     case ErrorCode::kNotFound: return ApiError(404, "invalid_request_error", "not_found", "", text);
     case ErrorCode::kPermission: return ApiError(403, "permission_error", "forbidden", "", text);
