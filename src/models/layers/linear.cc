@@ -8,15 +8,15 @@
 namespace fathom {
 namespace {
 
-// Weight rows of one task: enough bytes that handing out tasks costs nothing beside them, few enough
-// that threads finish together.
+// Weight rows of one task: enough bytes that handing out tasks costs nothing beside them, few
+// enough that threads finish together.
 constexpr int64_t kTaskBytes = 32 << 10;
 constexpr int64_t kTasksPerThread = 4;
-constexpr int64_t kMinTaskRows = 8;
 
 int64_t RowsPerTask(const Linear& layer, int threads) {
   const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
-  return std::max(std::min(kTaskBytes / layer.weight.row_bytes(), fair_share), kMinTaskRows);
+  const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
+  return std::max(rows / kProductBlock, int64_t{1}) * kProductBlock;
 }
 
 int64_t Tasks(const Linear& layer, int threads) {
@@ -24,16 +24,64 @@ int64_t Tasks(const Linear& layer, int threads) {
   return (layer.out_features() + rows - 1) / rows;
 }
 
-// Computes output features [begin, end) of one call for all rows of x.
-void RunRange(const KernelTable& kernels, const Activations& x, const LinearCall& call,
-              int64_t begin, int64_t end) {
-  const Linear& layer = *call.layer;
-  const auto format = static_cast<std::size_t>(layer.weight.format);
-  kernels.matmul[format]({layer.weight.data, layer.weight.row_bytes(), begin, end, x, call.out,
-                          call.out_stride});
+// One call's part of the work: output features [begin, end) of all rows.
+struct Range {
+  const LinearCall& call;
+  int64_t begin;
+  int64_t end;
+};
+
+// Weights that are multiplied by float32 activations.
+void RunFloat(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
+              const Range& range) {
+  const Linear& layer = *range.call.layer;
+  kernels.matmul[static_cast<std::size_t>(layer.weight.format)](
+      {layer.weight.data,
+       layer.weight.row_bytes(),
+       range.begin,
+       range.end,
+       {.rows = rows, .columns = layer.in_features(), .floats = x.floats},
+       range.call.out,
+       range.call.out_stride});
+}
+
+// Weights that are multiplied by quantised activations: both digits of all rows in one product,
+// then the sum of the two.
+void RunQuantized(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int worker,
+                  const Range& range) {
+  const Linear& layer = *range.call.layer;
+  const Activations digits{.rows = 2 * rows,
+                           .columns = layer.in_features(),
+                           .values = x.values,
+                           .scales = x.scales,
+                           .sums = x.sums};
+  float* products = x.products + worker * 2 * x.capacity * kProductBlock;
+  for (int64_t begin = range.begin; begin < range.end; begin += kProductBlock) {
+    const int64_t count = std::min(kProductBlock, range.end - begin);
+    kernels.matmul[static_cast<std::size_t>(layer.weight.format)](
+        {layer.weight.row(begin), layer.weight.row_bytes(), 0, count, digits, products,
+         kProductBlock});
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* first = products + row * kProductBlock;
+      const float* second = products + (rows + row) * kProductBlock;
+      float* out = range.call.out + row * range.call.out_stride + begin;
+      for (int64_t n = 0; n < count; ++n) out[n] = first[n] + second[n];
+    }
+  }
+}
+
+void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int worker,
+         const Range& range) {
+  const Linear& layer = *range.call.layer;
+  if (kernels.quantized_activations[static_cast<std::size_t>(layer.weight.format)]) {
+    RunQuantized(kernels, x, rows, worker, range);
+  } else {
+    RunFloat(kernels, x, rows, range);
+  }
   if (layer.bias.empty()) return;
-  for (int64_t row = 0; row < x.rows; ++row) {
-    kernels.add(layer.bias.data() + begin, end - begin, call.out + row * call.out_stride + begin);
+  for (int64_t row = 0; row < rows; ++row) {
+    kernels.add(layer.bias.data() + range.begin, range.end - range.begin,
+                range.call.out + row * range.call.out_stride + range.begin);
   }
 }
 
@@ -66,25 +114,36 @@ bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Line
   });
 }
 
-void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t first,
-                  int64_t rows, int64_t columns) {
+void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t rows,
+                  int64_t first, int64_t count, int64_t columns) {
   const int64_t groups = columns / kActivationGroup;
-  kernels.quantize({store.floats + first * columns, rows, columns, store.values + first * columns,
-                    store.scales + first * groups, store.sums + first * groups});
+  const float* x = store.floats + first * columns;
+  float* residue = store.residue + first * columns;
+  int8_t* values = store.values + first * columns;
+  float* scales = store.scales + first * groups;
+  kernels.quantize({x, count, columns, values, scales, store.sums + first * groups});
+  for (int64_t group = 0; group < count * groups; ++group) {
+    for (int64_t i = group * kActivationGroup; i < (group + 1) * kActivationGroup; ++i) {
+      residue[i] = x[i] - scales[group] * static_cast<float>(values[i]);
+    }
+  }
+  const int64_t second = rows + first;
+  kernels.quantize({residue, count, columns, store.values + second * columns,
+                    store.scales + second * groups, store.sums + second * groups});
 }
 
-void ApplyLinear(ExecContext& context, const Activations& x,
+void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
                  std::initializer_list<LinearCall> calls) {
   const int threads = context.pool.threads();
   int64_t tasks = 0;
   for (const LinearCall& call : calls) tasks += Tasks(*call.layer, threads);
-  context.pool.ParallelFor(tasks, [&](int64_t task, int) {
+  context.pool.ParallelFor(tasks, [&](int64_t task, int worker) {
     const LinearCall* call = calls.begin();
     while (task >= Tasks(*call->layer, threads)) task -= Tasks(*call++->layer, threads);
-    const int64_t rows = RowsPerTask(*call->layer, threads);
-    const int64_t begin = task * rows;
-    RunRange(context.kernels, x, *call, begin,
-             std::min(begin + rows, call->layer->out_features()));
+    const int64_t size = RowsPerTask(*call->layer, threads);
+    const int64_t begin = task * size;
+    Run(context.kernels, x, rows, worker,
+        {*call, begin, std::min(begin + size, call->layer->out_features())});
   });
 }
 

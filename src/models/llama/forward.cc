@@ -1,9 +1,8 @@
-#include "models/llama/llama.h"
-
 #include <algorithm>
 #include <string>
 #include <utility>
 
+#include "models/llama/llama.h"
 #include "models/llama/weights.h"
 
 namespace fathom::llama {
@@ -11,36 +10,37 @@ namespace {
 
 // Everything Forward writes to, for a step of `rows` rows; shapes beside the names.
 struct StepBuffers {
-  float* hidden;      // [rows][hidden]: the residual stream
-  float* projected;   // [rows][hidden]: what a block adds to it
-  ActivationStore attention_in;  // [rows][hidden]
-  float* queries;     // [rows][heads * head_dim]
-  float* keys;        // [rows][kv_heads * head_dim]
-  float* values;      // [rows][kv_heads * head_dim]
+  float* hidden;                  // [rows][hidden]: the residual stream
+  float* projected;               // [rows][hidden]: what a block adds to it
+  ActivationStore attention_in;   // [rows][hidden]
+  float* queries;                 // [rows][heads * head_dim]
+  float* keys;                    // [rows][kv_heads * head_dim]
+  float* values;                  // [rows][kv_heads * head_dim]
   ActivationStore attention_out;  // [rows][heads * head_dim]
-  float* gate;        // [rows][feed_forward]
-  float* up;          // [rows][feed_forward]
-  ActivationStore feed_forward;  // [rows][feed_forward]
-  float* cosines;     // [rows][rotary_dim / 2]
-  float* sines;       // [rows][rotary_dim / 2]
-  ActivationStore head_in;  // [logit_rows][hidden]
+  float* gate;                    // [rows][feed_forward]
+  float* up;                      // [rows][feed_forward]
+  ActivationStore feed_forward;   // [rows][feed_forward]
+  float* cosines;                 // [rows][rotary_dim / 2]
+  float* sines;                   // [rows][rotary_dim / 2]
+  ActivationStore head_in;        // [logit_rows][hidden]
 
   template <class Arena>
-  static StepBuffers Carve(Arena& arena, const Config& config, int64_t rows, int64_t logit_rows) {
+  static StepBuffers Carve(Arena& arena, const Config& config, int64_t rows, int64_t logit_rows,
+                           int threads) {
     StepBuffers b;
     b.hidden = arena.template Take<float>(rows * config.hidden);
     b.projected = arena.template Take<float>(rows * config.hidden);
-    b.attention_in = ActivationStore::Carve(arena, rows, config.hidden);
+    b.attention_in = ActivationStore::Carve(arena, rows, config.hidden, threads);
     b.queries = arena.template Take<float>(rows * config.attention.query_size());
     b.keys = arena.template Take<float>(rows * config.attention.kv_size());
     b.values = arena.template Take<float>(rows * config.attention.kv_size());
-    b.attention_out = ActivationStore::Carve(arena, rows, config.attention.query_size());
+    b.attention_out = ActivationStore::Carve(arena, rows, config.attention.query_size(), threads);
     b.gate = arena.template Take<float>(rows * config.feed_forward);
     b.up = arena.template Take<float>(rows * config.feed_forward);
-    b.feed_forward = ActivationStore::Carve(arena, rows, config.feed_forward);
+    b.feed_forward = ActivationStore::Carve(arena, rows, config.feed_forward, threads);
     b.cosines = arena.template Take<float>(rows * config.rope.rotary_dim / 2);
     b.sines = arena.template Take<float>(rows * config.rope.rotary_dim / 2);
-    b.head_in = ActivationStore::Carve(arena, logit_rows, config.hidden);
+    b.head_in = ActivationStore::Carve(arena, logit_rows, config.hidden, threads);
     return b;
   }
 };
@@ -58,9 +58,9 @@ class LlamaModel final : public Model {
     return {config_.layers * LayerCacheBytes(config_.attention, type)};
   }
 
-  std::size_t ScratchBytes(int64_t rows, int64_t logit_rows, int /*threads*/) const override {
+  std::size_t ScratchBytes(int64_t rows, int64_t logit_rows, int threads) const override {
     ScratchMeter meter;
-    StepBuffers::Carve(meter, config_, rows, logit_rows);
+    StepBuffers::Carve(meter, config_, rows, logit_rows, threads);
     return meter.bytes();
   }
 
@@ -68,7 +68,8 @@ class LlamaModel final : public Model {
     context.scratch.Reset();
     const auto rows = static_cast<int64_t>(batch.tokens.size());
     const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
-    const StepBuffers b = StepBuffers::Carve(context.scratch, config_, rows, logit_rows);
+    const StepBuffers b =
+        StepBuffers::Carve(context.scratch, config_, rows, logit_rows, context.pool.threads());
     Embed(context, batch, b);
     StepAngles(rope_, batch, b.cosines, b.sines);
     for (int64_t index = 0; index < config_.layers; ++index) {
@@ -121,7 +122,7 @@ class LlamaModel final : public Model {
         context.kernels.rms_norm(x + row * n, weight.data(), config_.rms_epsilon, n,
                                  store.floats + row * n);
       }
-      if (quantize) QuantizeRows(context.kernels, store, first, count, n);
+      if (quantize) QuantizeRows(context.kernels, store, rows, first, count, n);
     });
   }
 
@@ -140,21 +141,19 @@ class LlamaModel final : public Model {
     const auto rows = static_cast<int64_t>(batch.tokens.size());
     Normalize(context, b.hidden, layer.attention_norm, b.attention_in, rows,
               {&layer.query, &layer.key, &layer.value});
-    ApplyLinear(context, b.attention_in.View(rows, config_.hidden),
+    ApplyLinear(context, b.attention_in, rows,
                 {{&layer.query, b.queries, shape.query_size()},
                  {&layer.key, b.keys, shape.kv_size()},
                  {&layer.value, b.values, shape.kv_size()}});
     GroupedAttention(context, shape, batch,
-                     {b.queries, b.keys, b.values, b.attention_out.floats,
-                      config_.rope.rotary_dim, b.cosines, b.sines,
-                      index * LayerCacheBytes(shape, context.cache_type)});
+                     {b.queries, b.keys, b.values, b.attention_out.floats, config_.rope.rotary_dim,
+                      b.cosines, b.sines, index * LayerCacheBytes(shape, context.cache_type)});
     if (WantsQuantized(context.kernels, {&layer.output})) {
       ForRowBlocks(context.pool, rows, [&](int64_t first, int64_t count) {
-        QuantizeRows(context.kernels, b.attention_out, first, count, shape.query_size());
+        QuantizeRows(context.kernels, b.attention_out, rows, first, count, shape.query_size());
       });
     }
-    ApplyLinear(context, b.attention_out.View(rows, shape.query_size()),
-                {{&layer.output, b.projected, config_.hidden}});
+    ApplyLinear(context, b.attention_out, rows, {{&layer.output, b.projected, config_.hidden}});
     AddToResidual(context, b, rows);
   }
 
@@ -163,16 +162,15 @@ class LlamaModel final : public Model {
     const int64_t wide = config_.feed_forward;
     Normalize(context, b.hidden, layer.feed_forward_norm, b.attention_in, rows,
               {&layer.gate, &layer.up});
-    ApplyLinear(context, b.attention_in.View(rows, config_.hidden),
+    ApplyLinear(context, b.attention_in, rows,
                 {{&layer.gate, b.gate, wide}, {&layer.up, b.up, wide}});
     const bool quantize = WantsQuantized(context.kernels, {&layer.down});
     ForRowBlocks(context.pool, rows, [&](int64_t first, int64_t count) {
       context.kernels.silu_mul(b.gate + first * wide, b.up + first * wide, count * wide,
                                b.feed_forward.floats + first * wide);
-      if (quantize) QuantizeRows(context.kernels, b.feed_forward, first, count, wide);
+      if (quantize) QuantizeRows(context.kernels, b.feed_forward, rows, first, count, wide);
     });
-    ApplyLinear(context, b.feed_forward.View(rows, wide),
-                {{&layer.down, b.projected, config_.hidden}});
+    ApplyLinear(context, b.feed_forward, rows, {{&layer.down, b.projected, config_.hidden}});
     AddToResidual(context, b, rows);
   }
 
@@ -187,9 +185,9 @@ class LlamaModel final : public Model {
         context.kernels.rms_norm(x, weights_.output_norm.data(), config_.rms_epsilon, n,
                                  b.head_in.floats + i * n);
       }
-      if (quantize) QuantizeRows(context.kernels, b.head_in, first, count, n);
+      if (quantize) QuantizeRows(context.kernels, b.head_in, rows, first, count, n);
     });
-    ApplyLinear(context, b.head_in.View(rows, n), {{&weights_.head, logits, config_.vocabulary}});
+    ApplyLinear(context, b.head_in, rows, {{&weights_.head, logits, config_.vocabulary}});
   }
 
   void Tap(ExecContext& context, int64_t index, const float* hidden, int64_t rows) const {
