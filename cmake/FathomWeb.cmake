@@ -3,7 +3,8 @@
 #   fathom_embed_web(TARGET)  adds a source to TARGET that defines fathom::WebAssets()
 #                             (server/web_assets.h); with FATHOM_WEB=OFF it has no files.
 #   fathom_web_tests()        registers the page's own tests with ctest: labels "web" (unit tests and
-#                             the type check) and "e2e" (in a browser).
+#                             the type check) and "e2e" (in a browser: against a mock server, and
+#                             with the built program and the default model where that is installed).
 #
 # Everything happens in ${CMAKE_BINARY_DIR}/web: a copy of the sources, node_modules and the built
 # page. The source tree is only read. npm is asked for packages only when package-lock.json changed,
@@ -134,6 +135,12 @@ function(fathom_web_tests)
   set_tests_properties(web_unit web_types PROPERTIES LABELS web TIMEOUT 300)
 
   add_test(NAME web_e2e COMMAND "${FATHOM_NODE}" e2e/run.mjs WORKING_DIRECTORY "${work}")
-  set_tests_properties(web_e2e PROPERTIES LABELS e2e TIMEOUT 600
+  set_tests_properties(web_e2e PROPERTIES LABELS e2e TIMEOUT 900 SKIP_RETURN_CODE 77
     ENVIRONMENT "FATHOM_WEB_OUT=${FATHOM_WEB_BUILD}/dist")
+  if(TARGET fathom)
+    add_test(NAME web_e2e_real
+      COMMAND "${CMAKE_SOURCE_DIR}/tests/e2e/run_isolated.sh" "$<TARGET_FILE:fathom>"
+        "${FATHOM_NODE}" "${work}/e2e/run.mjs")
+    set_tests_properties(web_e2e_real PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77)
+  endif()
 endfunction()

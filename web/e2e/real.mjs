@@ -2,20 +2,46 @@
 // turn that is read from the cache, stop, and the same reply for the same seed.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { openBrowser } from './browser.mjs';
 import { withPage } from './harness.mjs';
 
-const kUrl = process.env.FATHOM_URL;
+const { FATHOM_PROGRAM, FATHOM_MODEL } = process.env;
+let url = process.env.FATHOM_URL;
+let program;
 let opened;
 
 before(async () => {
+  if (!url) url = await startProgram();
   opened = await openBrowser();
 });
 
-after(() => opened?.close());
+after(async () => {
+  await opened?.close();
+  if (!program) return;
+  program.kill('SIGTERM');
+  if (program.exitCode === null) await once(program, 'exit');
+});
 
-const withUi = (act, allow = null) => withPage(opened.browser, kUrl, {}, act, allow);
+// Starts the server on a free port; its address, which it prints when it listens.
+async function startProgram() {
+  const flags = ['serve', '--model', FATHOM_MODEL, '--port', '0', '--ctx', '2048'];
+  program = spawn(FATHOM_PROGRAM, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on('data', (data) => (printed += data));
+  }
+  for (const end = Date.now() + 60_000; Date.now() < end && program.exitCode === null; ) {
+    const address = /http:\/\/[\d.]+:\d+/.exec(printed)?.[0];
+    if (address) return address;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`the server did not start: ${printed}`);
+}
+
+const withUi = (act, allow = null) => withPage(opened.browser, url, {}, act, allow);
 
 async function settings(ui, values) {
   await ui.page.getByRole('button', { name: 'Settings' }).click();

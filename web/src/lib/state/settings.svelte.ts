@@ -13,7 +13,7 @@ export interface SettingsValues {
 
 export const kDefaults: Readonly<SettingsValues> = {
   system: '',
-  temperature: 0.7,
+  temperature: 0.6,
   maxTokens: null,
   seed: null,
   apiKey: '',
