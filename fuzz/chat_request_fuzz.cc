@@ -67,9 +67,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 3) {
-    case 0: ReadBody(fathom::ApiKind::kChat, bytes); break;
-    case 1: ReadBody(fathom::ApiKind::kCompletion, bytes); break;
-    default: ReadHttp(bytes);
+    case 0:
+      ReadBody(fathom::ApiKind::kChat, bytes);
+      break;
+    case 1:
+      ReadBody(fathom::ApiKind::kCompletion, bytes);
+      break;
+    default:
+      ReadHttp(bytes);
   }
   return 0;
 }

@@ -1,7 +1,7 @@
-// ChatService: renders and encodes prompts on the caller's thread, and decodes replies on the engine
-// thread. Text is decoded once, by the guide, because stop strings must act at their exact token; the
-// sink only joins the decoded pieces with the engine's events. Holds no conversation: the caller
-// hands over the whole of it each time.
+// ChatService: renders and encodes prompts on the caller's thread, and decodes replies on the
+// engine thread. Text is decoded once, by the guide, because stop strings must act at their exact
+// token; the sink only joins the decoded pieces with the engine's events. Holds no conversation:
+// the caller hands over the whole of it each time.
 #include "chat/chat.h"
 
 #include <algorithm>
@@ -101,6 +101,34 @@ LogprobEntry MakeEntry(const Tokenizer* tokenizer, const TokenEvent& event) {
   return entry;
 }
 
+ChatEvent ToChatEvent(const Tokenizer* tokenizer, ReplyText& text, uint64_t seed,
+                      TokenEvent&& event) {
+  ChatEvent out;
+  out.id = event.id;
+  switch (event.kind) {
+    case TokenEvent::Kind::kPrompt:
+      out.kind = ChatEvent::Kind::kPrompt;
+      out.logprob = MakeEntry(tokenizer, event);
+      out.scored = event.logprob.has_value();
+      break;
+    case TokenEvent::Kind::kToken:
+      out.kind = ChatEvent::Kind::kToken;
+      out.text = text.Take();
+      out.ends = text.Ends(event.id);
+      if (event.logprob) out.logprob = MakeEntry(tokenizer, event);
+      break;
+    case TokenEvent::Kind::kDone:
+      out.kind = ChatEvent::Kind::kDone;
+      out.text = text.Finish();
+      out.finish = event.finish;
+      out.usage = event.usage;
+      out.seed = seed;
+      out.error = std::move(event.error);
+      break;
+  }
+  return out;
+}
+
 }  // namespace
 
 struct ChatService::Impl {
@@ -118,10 +146,10 @@ struct ChatService::Impl {
 
   const Tokenizer& NeedTokenizer(const char* what) const {
     if (model.tokenizer == nullptr) {
-      throw Error(ErrorCode::kUnsupported,
-                  std::string("the model '") + model.name + "' has no tokenizer, which " + what +
-                      " needs",
-                  "give the prompt as token ids");
+      throw Error(
+          ErrorCode::kUnsupported,
+          std::string("the model '") + model.name + "' has no tokenizer, which " + what + " needs",
+          "give the prompt as token ids");
     }
     return *model.tokenizer;
   }
@@ -180,39 +208,15 @@ std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
   engine_request.score_prompt = options.score_prompt;
   engine_request.cache_key = std::move(request.cache_key);
 
-  auto text = std::make_shared<ReplyText>(tokenizer, engine_request.stop_ids,
-                                          std::move(options.stop));
+  auto text =
+      std::make_shared<ReplyText>(tokenizer, engine_request.stop_ids, std::move(options.stop));
   engine_request.guide = std::make_unique<StopGuide>(text);
   const uint64_t seed = engine_request.sampling.seed;
 
-  return impl_->engine.Submit(
-      std::move(engine_request),
-      [tokenizer, text, seed, sink = std::move(sink)](TokenEvent&& event) {
-        ChatEvent out;
-        out.id = event.id;
-        switch (event.kind) {
-          case TokenEvent::Kind::kPrompt:
-            out.kind = ChatEvent::Kind::kPrompt;
-            out.logprob = MakeEntry(tokenizer, event);
-            out.scored = event.logprob.has_value();
-            break;
-          case TokenEvent::Kind::kToken:
-            out.kind = ChatEvent::Kind::kToken;
-            out.text = text->Take();
-            out.ends = text->Ends(event.id);
-            if (event.logprob) out.logprob = MakeEntry(tokenizer, event);
-            break;
-          case TokenEvent::Kind::kDone:
-            out.kind = ChatEvent::Kind::kDone;
-            out.text = text->Finish();
-            out.finish = event.finish;
-            out.usage = event.usage;
-            out.seed = seed;
-            out.error = std::move(event.error);
-            break;
-        }
-        sink(std::move(out));
-      });
+  EventSink events = [tokenizer, text, seed, sink = std::move(sink)](TokenEvent&& event) {
+    sink(ToChatEvent(tokenizer, *text, seed, std::move(event)));
+  };
+  return impl_->engine.Submit(std::move(engine_request), std::move(events));
 }
 
 }  // namespace fathom

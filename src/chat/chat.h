@@ -33,8 +33,8 @@ struct ChatRequest {
 };
 
 struct LogprobEntry {
-  std::string token;   // text, ill-formed bytes as U+FFFD
-  std::string bytes;   // exact
+  std::string token;  // text, ill-formed bytes as U+FFFD
+  std::string bytes;  // exact
   TokenId id = 0;
   float logprob = 0;
   struct Alternative {
@@ -81,8 +81,8 @@ class ChatService {
   // model has no tokenizer or no chat template that is needed.
   std::vector<TokenId> PromptIds(const ChatRequest& request) const;
 
-  // Starts a reply. Throws what Engine::Submit throws, and Error(kInvalidArgument) for a conversation
-  // without messages.
+  // Starts a reply. Throws what Engine::Submit throws, and Error(kInvalidArgument) for a
+  // conversation without messages.
   std::shared_ptr<Ticket> Start(ChatRequest request, ChatSink sink);
 
  private:

@@ -262,9 +262,11 @@ TEST(Chat, RefusesTextForAModelWithoutTokenizerOrTemplate) {
 
 TEST(Chat, PromptLongerThanTheContextNamesBothLengths) {
   ChatService chat(MakeFakeModel({.context_length = 64}), OneThread());
-  const std::string message = ErrorOf(chat, Say(std::string(100, 'x')), ErrorCode::kContextOverflow);
+  const std::string message =
+      ErrorOf(chat, Say(std::string(100, 'x')), ErrorCode::kContextOverflow);
   EXPECT_THAT(message, HasSubstr("64"));
-  EXPECT_THAT(message, HasSubstr(std::to_string(chat.PromptIds(Say(std::string(100, 'x'))).size())));
+  EXPECT_THAT(message,
+              HasSubstr(std::to_string(chat.PromptIds(Say(std::string(100, 'x'))).size())));
 }
 
 }  // namespace

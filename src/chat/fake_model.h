@@ -1,6 +1,6 @@
 // For tests only: a model without weights that writes a known text, and a byte-level tokenizer with
-// ChatML, as one LoadedModel. Greedy decoding follows a successor table (the alphabet, over and over,
-// by default); with a temperature, replies vary with the seed and the position.
+// ChatML, as one LoadedModel. Greedy decoding follows a successor table (the alphabet, over and
+// over, by default); with a temperature, replies vary with the seed and the position.
 #pragma once
 
 #include <atomic>
@@ -22,9 +22,9 @@ namespace fathom {
 struct FakeModelOptions {
   int64_t context_length = 4096;
   std::string text = "abcdefghijklmnopqrstuvwxyz";  // distinct bytes; the last leads to the first
-  bool ends = false;                  // the last byte leads to <|im_end|> instead
-  int step_microseconds = 0;          // what every step takes at least
-  int prefill_microseconds = 0;       // what a step with more than one row of a sequence adds
+  bool ends = false;                                // the last byte leads to <|im_end|> instead
+  int step_microseconds = 0;                        // what every step takes at least
+  int prefill_microseconds = 0;  // what a step with more than one row of a sequence adds
   bool with_tokenizer = true;
   bool with_template = true;
   bool add_bos = false;
@@ -52,7 +52,8 @@ class FakeModel : public Model {
       next_[static_cast<unsigned char>(options_.text[i])] =
           static_cast<unsigned char>(options_.text[i + 1]);
     }
-    if (options_.ends) next_[static_cast<unsigned char>(options_.text.back())] = FakeVocabulary::kEnd;
+    if (options_.ends)
+      next_[static_cast<unsigned char>(options_.text.back())] = FakeVocabulary::kEnd;
   }
 
   const ModelSpec& spec() const override { return spec_; }
@@ -72,7 +73,8 @@ class FakeModel : public Model {
     for (const int32_t row : batch.logit_rows) {
       const int32_t token = batch.tokens[static_cast<std::size_t>(row)];
       const int64_t position = positions[static_cast<std::size_t>(row)];
-      for (int32_t id = 0; id < FakeVocabulary::kSize; ++id) logits[id] = Noise(token, position, id);
+      for (int32_t id = 0; id < FakeVocabulary::kSize; ++id)
+        logits[id] = Noise(token, position, id);
       logits[next_[static_cast<std::size_t>(token)]] = 5.0f;
       logits += FakeVocabulary::kSize;
     }

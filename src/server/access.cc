@@ -46,7 +46,8 @@ std::string Quoted(std::string_view text) {
 bool IsAddress(std::string_view host) {
   const std::string text(host);
   in6_addr any{};
-  return inet_pton(AF_INET, text.c_str(), &any) == 1 || inet_pton(AF_INET6, text.c_str(), &any) == 1;
+  return inet_pton(AF_INET, text.c_str(), &any) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &any) == 1;
 }
 
 bool IsLoopback(std::string_view host) {
@@ -80,8 +81,8 @@ std::optional<HostPort> ParseHost(std::string_view text) {
   if (rest.empty()) return out;
   if (rest.front() != ':') return {};
   out.port = std::string(rest.substr(1));
-  const bool digits = std::all_of(out.port.begin(), out.port.end(),
-                                  [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      std::all_of(out.port.begin(), out.port.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || out.port.size() > 5) return {};
   return out;
 }
@@ -105,8 +106,8 @@ AccessPolicy::AccessPolicy(std::string bind_host, std::string api_key,
 
 bool AccessPolicy::HostAllowed(const HostPort& host) const {
   if (IsLoopback(host.host) || host.host == bind_host_) return true;
-  // Rebinding needs a name: a browser that was sent to an address names that address. The key, which
-  // is required there, guards the rest.
+  // Rebinding needs a name: a browser that was sent to an address names that address. The key,
+  // which is required there, guards the rest.
   if (!IsLoopback(bind_host_) && IsAddress(host.host)) return true;
   const std::string with_port = host.host + ":" + host.port;
   return std::any_of(allowed_.begin(), allowed_.end(), [&](const std::string& allowed) {
@@ -142,8 +143,9 @@ void AccessPolicy::CheckHostAndOrigin(const HttpRequest& request) const {
   // https: a proxy before this server may speak TLS.
   const bool same = lower == "http://" + own || lower == "https://" + own;
   if (request.CountOf("origin") > 1 || (!same && !OriginListed(origin))) {
-    throw Forbidden("the origin " + Quoted(origin) +
-                    " may not use this server; allow it when starting the server if it is meant to");
+    throw Forbidden(
+        "the origin " + Quoted(origin) +
+        " may not use this server; allow it when starting the server if it is meant to");
   }
 }
 

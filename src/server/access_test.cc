@@ -28,7 +28,8 @@ TEST(Access, LoopbackAddresses) {
   for (const char* host : {"localhost", "127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"}) {
     EXPECT_TRUE(IsLoopback(host)) << host;
   }
-  for (const char* host : {"0.0.0.0", "::", "192.168.1.2", "example.com", "127.0.0.1.evil.com", ""}) {
+  for (const char* host :
+       {"0.0.0.0", "::", "192.168.1.2", "example.com", "127.0.0.1.evil.com", ""}) {
     EXPECT_FALSE(IsLoopback(host)) << host;
   }
 }
@@ -38,7 +39,8 @@ TEST(Access, HostHeaderSyntax) {
   EXPECT_EQ(ParseHost("localhost.")->host, "localhost");
   EXPECT_EQ(ParseHost("[::1]:8080")->host, "::1");
   EXPECT_EQ(ParseHost("[::1]:8080")->port, "8080");
-  for (const char* bad : {"", ":80", "a b", "[::1", "[x]", "a:b", "a:123456", "a/b", "a@b", "[::1]x"}) {
+  for (const char* bad :
+       {"", ":80", "a b", "[::1", "[x]", "a:b", "a:123456", "a/b", "a@b", "[::1]x"}) {
     EXPECT_FALSE(ParseHost(bad).has_value()) << bad;
   }
 }
@@ -54,13 +56,13 @@ TEST(Access, RefusesToListenOnTheNetworkWithoutAKey) {
 
 TEST(Access, HostMustBeANameOfThisServer) {
   const AccessPolicy policy("127.0.0.1", "", {"box.local", "other:81"});
-  for (const char* host : {"127.0.0.1:8080", "localhost:9", "[::1]:1", "box.local", "box.local:7",
-                           "other:81"}) {
+  for (const char* host :
+       {"127.0.0.1:8080", "localhost:9", "[::1]:1", "box.local", "box.local:7", "other:81"}) {
     EXPECT_EQ(StatusOf(policy, With({{"host", host}})), 200) << host;
   }
   // The second half of a rebinding attack: a name of the attacker that points here.
-  for (const char* host : {"evil.com", "evil.com:8080", "localhost.evil.com", "192.168.0.7",
-                           "other:82"}) {
+  for (const char* host :
+       {"evil.com", "evil.com:8080", "localhost.evil.com", "192.168.0.7", "other:82"}) {
     EXPECT_EQ(StatusOf(policy, With({{"host", host}})), 403) << host;
   }
   EXPECT_EQ(StatusOf(policy, With({})), 400);
@@ -98,7 +100,8 @@ TEST(Access, KeyMustMatchExactly) {
   };
   EXPECT_EQ(status("Bearer s3cret"), 200);
   EXPECT_EQ(status("bearer s3cret"), 200);
-  for (const char* bad : {"Bearer s3cre", "Bearer s3cretx", "Bearer ", "Basic s3cret", "s3cret", ""}) {
+  for (const char* bad :
+       {"Bearer s3cre", "Bearer s3cretx", "Bearer ", "Basic s3cret", "s3cret", ""}) {
     EXPECT_EQ(status(bad), 401) << bad;
   }
   EXPECT_EQ(StatusOf(policy, With({{"host", "localhost"}})), 401);

@@ -8,12 +8,17 @@ namespace {
 ErrorCode CodeOfStatus(int status) {
   switch (status) {
     case 401:
-    case 403: return ErrorCode::kPermission;
-    case 404: return ErrorCode::kNotFound;
+    case 403:
+      return ErrorCode::kPermission;
+    case 404:
+      return ErrorCode::kNotFound;
     case 429:
-    case 503: return ErrorCode::kUnavailable;
-    case 500: return ErrorCode::kInternal;
-    default: return ErrorCode::kInvalidArgument;
+    case 503:
+      return ErrorCode::kUnavailable;
+    case 500:
+      return ErrorCode::kInternal;
+    default:
+      return ErrorCode::kInvalidArgument;
   }
 }
 
@@ -41,12 +46,16 @@ ApiError ToApiError(const Error& error, const std::string& prompt_param) {
   if (const auto* ready = dynamic_cast<const ApiError*>(&error)) return *ready;
   const std::string text = error.what();  // message and hint
   switch (error.code()) {
-    case ErrorCode::kInvalidArgument: return BadRequest("", text);
-    case ErrorCode::kUnsupported: return BadRequest("", text, "unsupported");
+    case ErrorCode::kInvalidArgument:
+      return BadRequest("", text);
+    case ErrorCode::kUnsupported:
+      return BadRequest("", text, "unsupported");
     case ErrorCode::kContextOverflow:
       return BadRequest(prompt_param, text, "context_length_exceeded");
-    case ErrorCode::kNotFound: return ApiError(404, "invalid_request_error", "not_found", "", text);
-    case ErrorCode::kPermission: return ApiError(403, "permission_error", "forbidden", "", text);
+    case ErrorCode::kNotFound:
+      return ApiError(404, "invalid_request_error", "not_found", "", text);
+    case ErrorCode::kPermission:
+      return ApiError(403, "permission_error", "forbidden", "", text);
     case ErrorCode::kUnavailable:
     case ErrorCode::kCancelled:
       return ApiError(503, "server_error", "unavailable", "", text).RetryAfter(kRetryAfterSeconds);

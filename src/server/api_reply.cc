@@ -216,8 +216,7 @@ void ApiReply::AddUsage(Json& body) const {
     decode = std::max(decode, usage.decode_seconds);
   }
   // The first token of a reply comes out of the prefill.
-  const int64_t decoded =
-      std::max<int64_t>(completion - static_cast<int64_t>(choices_.size()), 0);
+  const int64_t decoded = std::max<int64_t>(completion - static_cast<int64_t>(choices_.size()), 0);
   body["usage"] = {{"prompt_tokens", prompt},
                    {"completion_tokens", completion},
                    {"total_tokens", prompt + completion},

@@ -20,15 +20,15 @@ inline constexpr char kSseKeepAlive[] = ": keep-alive\n\n";
 
 struct ReplyHead {
   ApiKind kind = ApiKind::kChat;
-  std::string id;           // "chatcmpl-..." or "cmpl-..."
-  int64_t created = 0;      // Unix seconds
+  std::string id;       // "chatcmpl-..." or "cmpl-..."
+  int64_t created = 0;  // Unix seconds
   std::string model;
   std::string fingerprint;  // of the model
   bool stream = false;
   bool include_usage = false;
   bool logprobs = false;
-  int choices = 1;                 // replies per prompt
-  std::vector<std::string> echo;   // per reply, the prompt it starts with; may be empty
+  int choices = 1;                // replies per prompt
+  std::vector<std::string> echo;  // per reply, the prompt it starts with; may be empty
   std::size_t replies = 1;
 };
 
@@ -38,8 +38,8 @@ class ApiReply {
 
   // Streams: what goes out before any event. Empty otherwise.
   std::string Begin();
-  // Takes the next event of one reply. Streams: what to send for it (may be empty); the last event of
-  // the last reply brings the end of the stream.
+  // Takes the next event of one reply. Streams: what to send for it (may be empty); the last event
+  // of the last reply brings the end of the stream.
   std::string Add(std::size_t reply, ChatEvent&& event);
 
   // All replies are done, or one failed.

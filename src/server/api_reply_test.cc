@@ -102,7 +102,8 @@ TEST(ApiReply, LogprobsAreFiniteAndKeepBytes) {
   head.logprobs = true;
   ApiReply reply(head);
   ChatEvent event = Token("");
-  event.logprob = LogprobEntry{"\xEF\xBF\xBD", "\xC3", 7, -std::numeric_limits<float>::infinity(), {}};
+  event.logprob =
+      LogprobEntry{"\xEF\xBF\xBD", "\xC3", 7, -std::numeric_limits<float>::infinity(), {}};
   reply.Add(0, std::move(event));
   ChatEvent end = Token("");
   end.ends = true;

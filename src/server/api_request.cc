@@ -17,21 +17,28 @@ constexpr std::size_t kMaxUserIdBytes = 512;
 
 std::string TypeOf(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::boolean: return "a boolean";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return "an integer";
-    case Json::value_t::number_float: return "a number";
-    default: return "something else";
+    case Json::value_t::number_unsigned:
+      return "an integer";
+    case Json::value_t::number_float:
+      return "a number";
+    default:
+      return "something else";
   }
 }
 
 [[noreturn]] void WrongType(const std::string& param, const char* expected, const Json& value) {
-  throw BadRequest(param,
-                   "'" + param + "' must be " + expected + ", but is " + TypeOf(value),
+  throw BadRequest(param, "'" + param + "' must be " + expected + ", but is " + TypeOf(value),
                    "invalid_type");
 }
 
@@ -42,10 +49,10 @@ std::string Plain(double value) {
   return text;
 }
 
-[[noreturn]] void OutOfRange(const std::string& param, double low, double high,
-                             const Json& value) {
-  throw BadRequest(param, "'" + param + "' must be from " + Plain(low) + " to " + Plain(high) +
-                              ", but is " + value.dump(),
+[[noreturn]] void OutOfRange(const std::string& param, double low, double high, const Json& value) {
+  throw BadRequest(param,
+                   "'" + param + "' must be from " + Plain(low) + " to " + Plain(high) +
+                       ", but is " + value.dump(),
                    "invalid_value");
 }
 
@@ -80,8 +87,8 @@ class Fields {
     const Json* value = Find(name);
     if (value == nullptr) return std::nullopt;
     if (!value->is_number_integer()) WrongType(PathOf(name), "an integer", *value);
-    const bool too_big = value->is_number_unsigned() &&
-                         value->get<uint64_t>() > static_cast<uint64_t>(high);
+    const bool too_big =
+        value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(high);
     if (too_big || value->get<int64_t>() < low || value->get<int64_t>() > high) {
       OutOfRange(PathOf(name), static_cast<double>(low), static_cast<double>(high), *value);
     }
@@ -110,12 +117,13 @@ Role ReadRole(const Fields& message) {
   if (*role == "user") return Role::kUser;
   if (*role == "assistant") return Role::kAssistant;
   if (*role == "tool" || *role == "function") {
-    throw BadRequest(path, "tools are not supported by this model, so '" + path +
-                               "' cannot be '" + *role + "'",
-                     "unsupported");
+    throw BadRequest(
+        path, "tools are not supported by this model, so '" + path + "' cannot be '" + *role + "'",
+        "unsupported");
   }
-  throw BadRequest(path, "'" + path + "' must be system, developer, user or assistant, but is '" +
-                             role->substr(0, 64) + "'",
+  throw BadRequest(path,
+                   "'" + path + "' must be system, developer, user or assistant, but is '" +
+                       role->substr(0, 64) + "'",
                    "invalid_value");
 }
 
@@ -229,8 +237,9 @@ std::vector<Prompt> ReadPrompts(const Fields& body) {
     return prompts;
   }
   if (value->size() > static_cast<std::size_t>(kMaxReplies)) {
-    throw BadRequest("prompt", "'prompt' may hold at most " + std::to_string(kMaxReplies) +
-                                   " prompts, but holds " + std::to_string(value->size()),
+    throw BadRequest("prompt",
+                     "'prompt' may hold at most " + std::to_string(kMaxReplies) +
+                         " prompts, but holds " + std::to_string(value->size()),
                      "invalid_value");
   }
   for (std::size_t i = 0; i < value->size(); ++i) {
@@ -257,8 +266,9 @@ std::vector<std::string> ReadStops(const Fields& body) {
     if (!stop.is_string()) WrongType(path, "a string", stop);
     const std::string& text = stop.get_ref<const std::string&>();
     if (text.size() > kMaxStopBytes) {
-      throw BadRequest(path, "'" + path + "' may have at most " + std::to_string(kMaxStopBytes) +
-                                 " bytes, but has " + std::to_string(text.size()),
+      throw BadRequest(path,
+                       "'" + path + "' may have at most " + std::to_string(kMaxStopBytes) +
+                           " bytes, but has " + std::to_string(text.size()),
                        "invalid_value");
     }
     if (!text.empty()) stops.push_back(text);
@@ -267,8 +277,9 @@ std::vector<std::string> ReadStops(const Fields& body) {
     add(*value, "stop");
   } else if (value->is_array()) {
     if (value->size() > kMaxStops) {
-      throw BadRequest("stop", "'stop' may hold at most " + std::to_string(kMaxStops) +
-                                   " strings, but holds " + std::to_string(value->size()),
+      throw BadRequest("stop",
+                       "'stop' may hold at most " + std::to_string(kMaxStops) +
+                           " strings, but holds " + std::to_string(value->size()),
                        "invalid_value");
     }
     for (std::size_t i = 0; i < value->size(); ++i) {
@@ -407,15 +418,17 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::strin
   request.choices = static_cast<int>(body.Integer("n", 1, kMaxChoices).value_or(1));
   if (const Json* stream_options = body.Find("stream_options")) {
     if (!stream_options->is_object()) WrongType("stream_options", "an object", *stream_options);
-    request.include_usage = Fields(*stream_options, "stream_options").Boolean("include_usage", false);
+    request.include_usage =
+        Fields(*stream_options, "stream_options").Boolean("include_usage", false);
   }
 
   ChatRequest common;
   common.options = ReadOptions(kind, body);
   if (const std::string* user = body.String("user_id")) {
     if (user->size() > kMaxUserIdBytes) {
-      throw BadRequest("user_id", "'user_id' may have at most " + std::to_string(kMaxUserIdBytes) +
-                                      " bytes, but has " + std::to_string(user->size()),
+      throw BadRequest("user_id",
+                       "'user_id' may have at most " + std::to_string(kMaxUserIdBytes) +
+                           " bytes, but has " + std::to_string(user->size()),
                        "invalid_value");
     }
     common.cache_key = *user;
@@ -438,8 +451,9 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::strin
     request.prompts.push_back(std::move(one));
   }
   if (request.replies() > static_cast<std::size_t>(kMaxReplies)) {
-    throw BadRequest("n", "prompts times 'n' may be at most " + std::to_string(kMaxReplies) +
-                              ", but is " + std::to_string(request.replies()),
+    throw BadRequest("n",
+                     "prompts times 'n' may be at most " + std::to_string(kMaxReplies) +
+                         ", but is " + std::to_string(request.replies()),
                      "invalid_value");
   }
   return request;

@@ -29,8 +29,8 @@ struct ApiRequest {
   std::vector<ChatRequest> prompts;  // one; /v1/completions may bring several
   int choices = 1;                   // replies per prompt
   bool stream = false;
-  bool include_usage = false;        // a last chunk of the stream brings the usage
-  bool echo = false;                 // /v1/completions: the reply starts with the prompt
+  bool include_usage = false;  // a last chunk of the stream brings the usage
+  bool echo = false;           // /v1/completions: the reply starts with the prompt
 
   std::size_t replies() const { return prompts.size() * static_cast<std::size_t>(choices); }
   // The request of one reply: prompts in order, `choices` replies each. With a seed, reply i of a

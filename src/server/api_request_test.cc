@@ -54,7 +54,8 @@ TEST(ChatRequestBody, MessagesOfEveryRoleAndShape) {
       {"role":"system","content":"s"}, {"role":"developer","content":"d"},
       {"role":"user","content":[{"type":"text","text":"a "},{"type":"text","text":"b"}]},
       {"role":"assistant","content":null}, {"role":"assistant"},
-      {"role":"user","content":"","name":"joe"}]})", "tiny");
+      {"role":"user","content":"","name":"joe"}]})",
+                                             "tiny");
   const auto& messages = MessagesOf(request);
   ASSERT_EQ(messages.size(), 6u);
   EXPECT_EQ(messages[0].role, Role::kSystem);
@@ -173,8 +174,7 @@ TEST(BadChatRequest, RawNulByteIsNotJson) {
 }
 
 TEST(BadChatRequest, InvalidUtf8IsNotJson) {
-  const Refusal refusal =
-      RefusedMessages("[{\"role\":\"user\",\"content\":\"\xC3(\xFF\"}]");
+  const Refusal refusal = RefusedMessages("[{\"role\":\"user\",\"content\":\"\xC3(\xFF\"}]");
   EXPECT_EQ(refusal.status, 400);
   EXPECT_THAT(refusal.message, HasSubstr("UTF-8"));
   EXPECT_EQ(RefusedMessages(R"([{"role":"user","content":"\ud800"}])").status, 400);

@@ -70,8 +70,8 @@ TEST_F(BadInput, PromptLongerThanTheContextNamesBothLengths) {
     EXPECT_THAT(response.message(), HasSubstr("4096"));
     EXPECT_THAT(response.message(), testing::ContainsRegex("the prompt has 50[0-9][0-9] tokens"));
   }
-  const ClientResponse completion = PostOnce(
-      port(), "/v1/completions", R"({"prompt":")" + std::string(4096, 'x') + "\"}");
+  const ClientResponse completion =
+      PostOnce(port(), "/v1/completions", R"({"prompt":")" + std::string(4096, 'x') + "\"}");
   EXPECT_EQ(completion.error_code(), "context_length_exceeded");
   EXPECT_EQ(completion.json().at("error").at("param"), "prompt");
 }
@@ -135,8 +135,9 @@ TEST_F(BadInput, WrongPathMethodAndType) {
   EXPECT_EQ(method.Header("Allow"), "POST, OPTIONS");
   EXPECT_EQ(PostOnce(port(), "/health", "{}").status, 405);
   Client client(port());
-  client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-              "Content-Type: text/xml\r\nContent-Length: 2\r\n\r\n{}");
+  client.Send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+      "Content-Type: text/xml\r\nContent-Length: 2\r\n\r\n{}");
   EXPECT_EQ(client.Read().status, 415);
 }
 
@@ -174,7 +175,8 @@ TEST_F(BadInput, DrippedBytesDoNotProlongTheDeadline) {
 
 TEST_F(BadInput, SlowRequestBodyTimesOut) {
   Client slow(port());
-  slow.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
+  slow.Send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
   EXPECT_EQ(slow.Read().status, 408);
 }
 
@@ -187,7 +189,8 @@ TEST_F(BadInput, SilentConnectionIsClosedWithoutAWord) {
 TEST_F(BadInput, HalfARequestThenGone) {
   for (const bool reset : {false, true}) {
     Client client(port());
-    client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
+    client.Send(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
     if (reset) {
       client.Reset();
     } else {

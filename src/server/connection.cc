@@ -1,12 +1,11 @@
 #include "server/connection.h"
 
-#include <chrono>
-#include <exception>
-#include <utility>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
+#include <exception>
+#include <utility>
 
 #include "base/log.h"
 
@@ -192,8 +191,7 @@ void Connection::OnRequest() {
   state_ = State::kGenerating;
   read_timer_.cancel();
   StartRead();  // to notice when the client goes away
-  asio::post(host_.preparing, [self = shared_from_this(),
-                               body = parser_->TakeBody()]() mutable {
+  asio::post(host_.preparing, [self = shared_from_this(), body = parser_->TakeBody()]() mutable {
     Generation generation = StartGeneration(self->host_.chat, self->kind_, body);
     asio::post(self->strand_, [self, generation = std::move(generation)]() mutable {
       self->OnPrepared(std::move(generation));
@@ -316,11 +314,10 @@ void Connection::StartWrite() {
   After(write_timer_, host_.options.idle_timeout_seconds, [this] {
     if (writing_) Close();
   });
-  socket_.async_write_some(
-      asio::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
-      [self = shared_from_this()](const error_code& code, std::size_t bytes) {
-        self->OnWritten(code, bytes);
-      });
+  socket_.async_write_some(asio::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
+                           [self = shared_from_this()](const error_code& code, std::size_t bytes) {
+                             self->OnWritten(code, bytes);
+                           });
 }
 
 void Connection::OnWritten(const error_code& code, std::size_t bytes) {

@@ -3,19 +3,19 @@
 // EventQueue only.
 //
 // While a reply is generated the socket is still read: a client that closes its side has gone away,
-// and its work is cancelled. What it sends meanwhile (pipelined requests) waits in a bounded buffer.
+// and its work is cancelled. What it sends meanwhile (pipelined requests) waits in a bounded
+// buffer.
 #pragma once
-
-#include <cstddef>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "server/generation.h"
 #include "server/http_parser.h"
@@ -110,8 +110,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   ApiKind kind_ = ApiKind::kChat;
   bool head_only_ = false;
-  bool keep_open_ = true;      // after this response
-  bool stopping_ = false;      // the server is
+  bool keep_open_ = true;  // after this response
+  bool stopping_ = false;  // the server is
   std::optional<Generation> generation_;
   bool stream_begun_ = false;
 

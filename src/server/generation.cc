@@ -11,8 +11,7 @@ namespace {
 
 std::string RandomHex() {
   char text[40];
-  std::snprintf(text, sizeof(text), "%016llx%016llx",
-                static_cast<unsigned long long>(RandomSeed()),
+  std::snprintf(text, sizeof(text), "%016llx%016llx", static_cast<unsigned long long>(RandomSeed()),
                 static_cast<unsigned long long>(RandomSeed()));
   return text;
 }
@@ -94,10 +93,9 @@ Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& b
     generation.reply.emplace(HeadOf(chat, request));
     for (std::size_t i = 0; i < request.replies(); ++i) {
       generation.tickets.push_back(
-          chat.Start(request.ReplyRequest(i),
-                     [events = generation.events, i](ChatEvent&& event) {
-                       events->Push(i, std::move(event));
-                     }));
+          chat.Start(request.ReplyRequest(i), [events = generation.events, i](ChatEvent&& event) {
+            events->Push(i, std::move(event));
+          }));
     }
   } catch (const Error& error) {
     generation.error = ToApiError(error, prompt_param);

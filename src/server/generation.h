@@ -1,5 +1,5 @@
-// A generation request between the server's threads and the engine: parsing and prompt encoding on a
-// preparing thread, events from the engine thread, replies on the connection's thread. Knows no
+// A generation request between the server's threads and the engine: parsing and prompt encoding on
+// a preparing thread, events from the engine thread, replies on the connection's thread. Knows no
 // socket.
 #pragma once
 

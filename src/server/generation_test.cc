@@ -54,9 +54,9 @@ TEST(Generation, ErrorsAreValues) {
   ChatService chat(MakeFakeModel(), FakeEngineOptions());
   EXPECT_EQ(StartGeneration(chat, ApiKind::kChat, "{").error->status(), 400);
   const std::string prompt(9000, 'x');
-  EXPECT_EQ(StartGeneration(chat, ApiKind::kCompletion, "{\"prompt\":\"" + prompt + "\"}")
-                .error->param(),
-            "prompt");
+  EXPECT_EQ(
+      StartGeneration(chat, ApiKind::kCompletion, "{\"prompt\":\"" + prompt + "\"}").error->param(),
+      "prompt");
   // An id that is not in the vocabulary fails the request, the echo included.
   EXPECT_EQ(StartGeneration(chat, ApiKind::kCompletion, R"({"prompt":[5000],"echo":true})")
                 .error->status(),

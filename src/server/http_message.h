@@ -15,12 +15,12 @@ namespace fathom {
 
 // A request's head. The body, which may be large, stays with the parser.
 struct HttpRequest {
-  std::string method;   // as sent: "GET"
-  std::string target;   // as sent: "/v1/models?limit=3"
-  int version = 11;     // 10 or 11
+  std::string method;  // as sent: "GET"
+  std::string target;  // as sent: "/v1/models?limit=3"
+  int version = 11;    // 10 or 11
   bool keep_alive = true;
   bool expects_continue = false;
-  bool has_body = false;  // the head announces one
+  bool has_body = false;                                     // the head announces one
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, in order
 
   // The value of a header, or "" when it is not there. `name` in lower case.
@@ -44,13 +44,13 @@ HttpResponse ErrorResponse(const ApiError& error);
 std::string_view ReasonPhrase(int status);
 
 struct ResponseFraming {
-  int version = 11;        // of the request
+  int version = 11;  // of the request
   bool keep_alive = true;
   bool head_only = false;  // answers HEAD: no body, but its length
 };
 
-// Status line, headers and body. Adds Date, Server, Content-Length, Connection and the headers every
-// response carries for browsers (nosniff, no referrer).
+// Status line, headers and body. Adds Date, Server, Content-Length, Connection and the headers
+// every response carries for browsers (nosniff, no referrer).
 std::string Serialize(const HttpResponse& response, const ResponseFraming& framing);
 
 // The head of an event stream: chunked, or until the connection closes for an HTTP/1.0 client.

@@ -17,16 +17,16 @@ constexpr std::uint32_t kMaxHeadBytes = 32 * 1024;
 ApiError Describe(const boost::system::error_code& code, std::size_t max_body_bytes) {
   if (code == http::error::body_limit) {
     return ApiError(413, "invalid_request_error", "request_too_large", "",
-                    "the request body is larger than " + std::to_string(max_body_bytes) +
-                        " bytes");
+                    "the request body is larger than " + std::to_string(max_body_bytes) + " bytes");
   }
   if (code == http::error::header_limit || code == http::error::buffer_overflow) {
-    return ApiError(431, "invalid_request_error", "headers_too_large", "",
-                    "the request's head is larger than " + std::to_string(kMaxHeadBytes) +
-                        " bytes");
+    return ApiError(
+        431, "invalid_request_error", "headers_too_large", "",
+        "the request's head is larger than " + std::to_string(kMaxHeadBytes) + " bytes");
   }
   if (code == http::error::bad_version) {
-    return ApiError(505, "invalid_request_error", "http_version", "", "only HTTP/1.x is spoken here");
+    return ApiError(505, "invalid_request_error", "http_version", "",
+                    "only HTTP/1.x is spoken here");
   }
   return ApiError(400, "invalid_request_error", "malformed_http", "",
                   "the request is not valid HTTP: " + code.message());

@@ -1,5 +1,5 @@
-// Reads HTTP/1.x requests out of a byte stream, piece by piece: the head first, so that a request can
-// be refused before its body is taken. Owns no socket.
+// Reads HTTP/1.x requests out of a byte stream, piece by piece: the head first, so that a request
+// can be refused before its body is taken. Owns no socket.
 #pragma once
 
 #include <cstddef>

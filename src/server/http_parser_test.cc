@@ -52,7 +52,8 @@ TEST(HttpParser, OneByteAtATime) {
 TEST(HttpParser, ChunkedBody) {
   HttpParser parser(100);
   std::string input =
-      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
   ASSERT_EQ(parser.Feed(input), State::kHead);
   ASSERT_EQ(parser.Feed(input), State::kComplete);
   EXPECT_EQ(parser.TakeBody(), "abcde");

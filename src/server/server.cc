@@ -2,14 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <exception>
-#include <map>
-#include <mutex>
-#include <thread>
-#include <utility>
-#include <vector>
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,6 +9,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "server/access.h"
@@ -90,19 +89,19 @@ struct Server::Impl {
 
   // On the accept strand.
   void Accept() {
-    acceptor.async_accept(asio::make_strand(io), [this](const error_code& code,
-                                                        tcp::socket socket) {
-      if (stopping || code == asio::error::operation_aborted) return;
-      if (code) {
-        timer.expires_after(kAcceptPause);
-        timer.async_wait([this](const error_code& waited) {
-          if (!waited && !stopping) Accept();
-        });
-        return;
-      }
-      Welcome(std::move(socket));
-      Accept();
-    });
+    acceptor.async_accept(asio::make_strand(io),
+                          [this](const error_code& code, tcp::socket socket) {
+                            if (stopping || code == asio::error::operation_aborted) return;
+                            if (code) {
+                              timer.expires_after(kAcceptPause);
+                              timer.async_wait([this](const error_code& waited) {
+                                if (!waited && !stopping) Accept();
+                              });
+                              return;
+                            }
+                            Welcome(std::move(socket));
+                            Accept();
+                          });
   }
 
   void Welcome(tcp::socket socket) {
@@ -200,7 +199,8 @@ void Server::Run() {
     if (!impl->stopping) impl->Accept();
   });
   std::vector<std::thread> threads;
-  for (int i = 1; i < kIoThreads; ++i) threads.emplace_back([impl = impl_.get()] { impl->RunIo(); });
+  for (int i = 1; i < kIoThreads; ++i)
+    threads.emplace_back([impl = impl_.get()] { impl->RunIo(); });
   impl_->RunIo();
   for (std::thread& thread : threads) thread.join();
   impl_->preparing.join();

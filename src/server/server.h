@@ -18,16 +18,17 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;  // further values accepted in Host and Origin
   std::size_t max_body_bytes = 16u << 20;
   int max_connections = 1024;
-  double idle_timeout_seconds = 60;        // reading a request, or a write without progress: slow
-                                           // and half-open connections
-  double keep_alive_seconds = 10;          // a stream that is silent this long gets a comment
-  std::size_t max_unsent_bytes = 1u << 20; // a stream whose client reads slower than this is ended
+  double idle_timeout_seconds = 60;         // reading a request, or a write without progress: slow
+                                            // and half-open connections
+  double keep_alive_seconds = 10;           // a stream that is silent this long gets a comment
+  std::size_t max_unsent_bytes = 1u << 20;  // a stream whose client reads slower than this is ended
 };
 
 class Server {
  public:
-  // Binds and listens. Throws Error: kUnavailable for a busy port, kPermission for a privileged one,
-  // kInvalidArgument for a host that is not an address, or one that is not loopback without a key.
+  // Binds and listens. Throws Error: kUnavailable for a busy port, kPermission for a privileged
+  // one, kInvalidArgument for a host that is not an address, or one that is not loopback without a
+  // key.
   Server(ChatService& chat, ServerOptions options);
   ~Server();
 

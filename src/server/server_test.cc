@@ -67,7 +67,8 @@ TEST(Server, PreflightOfAnAllowedOrigin) {
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(response.Header("Access-Control-Allow-Origin"), "http://app.local");
   EXPECT_EQ(response.Header("Access-Control-Allow-Headers"), "authorization,content-type");
-  client.Post(kChatPath, ChatBody(R"(,"max_tokens":1,"stream":true)"), "Origin: http://app.local\r\n");
+  client.Post(kChatPath, ChatBody(R"(,"max_tokens":1,"stream":true)"),
+              "Origin: http://app.local\r\n");
   EXPECT_EQ(client.Read().Header("Access-Control-Allow-Origin"), "http://app.local");
 }
 
@@ -100,25 +101,29 @@ TEST(Server, ChatReply) {
 TEST(Server, SecondTurnReportsCachedTokens) {
   RunningServer server;
   const std::string long_text(200, 'x');
-  const std::string first = PostOnce(server.port(), kChatPath,
-                                     ChatBody(R"(,"max_tokens":1)", long_text)).body;
-  const Json usage =
-      PostOnce(server.port(), kChatPath, ChatBody(R"(,"max_tokens":1)", long_text)).json().at("usage");
+  const std::string first =
+      PostOnce(server.port(), kChatPath, ChatBody(R"(,"max_tokens":1)", long_text)).body;
+  const Json usage = PostOnce(server.port(), kChatPath, ChatBody(R"(,"max_tokens":1)", long_text))
+                         .json()
+                         .at("usage");
   EXPECT_GT(usage.at("prompt_tokens_details").at("cached_tokens"), 150);
-  EXPECT_EQ(usage.at("prompt_cache_hit_tokens"), usage.at("prompt_tokens_details").at("cached_tokens"));
+  EXPECT_EQ(usage.at("prompt_cache_hit_tokens"),
+            usage.at("prompt_tokens_details").at("cached_tokens"));
   EXPECT_EQ(usage.at("prompt_cache_hit_tokens").get<int>() +
                 usage.at("prompt_cache_miss_tokens").get<int>(),
             usage.at("prompt_tokens"));
   // A user of their own shares nothing.
-  const Json own = PostOnce(server.port(), kChatPath,
-                            ChatBody(R"(,"max_tokens":1,"user_id":"joe")", long_text)).json();
+  const Json own =
+      PostOnce(server.port(), kChatPath, ChatBody(R"(,"max_tokens":1,"user_id":"joe")", long_text))
+          .json();
   EXPECT_EQ(own.at("usage").at("prompt_cache_hit_tokens"), 0);
 }
 
 TEST(Server, ChatStream) {
   RunningServer server({}, {.text = "world", .ends = true});
-  const ClientResponse response = PostOnce(
-      server.port(), kChatPath, ChatBody(R"(,"stream":true,"stream_options":{"include_usage":true})"));
+  const ClientResponse response =
+      PostOnce(server.port(), kChatPath,
+               ChatBody(R"(,"stream":true,"stream_options":{"include_usage":true})"));
   ASSERT_EQ(response.status, 200);
   EXPECT_THAT(response.Header("Content-Type"), StartsWith("text/event-stream"));
   EXPECT_TRUE(response.body.ends_with("data: [DONE]\n\n"));
@@ -181,10 +186,12 @@ TEST(Server, SeveralChoicesDifferAndTheFirstIsThatOfOne) {
   RunningServer server;
   const auto contents = [&](const std::string& n) {
     const std::string body = R"({"messages":[{"role":"user","content":"x"}],"temperature":2,)"
-                             R"("seed":5,"max_tokens":30,"n":)" + n + "}";
+                             R"("seed":5,"max_tokens":30,"n":)" +
+                             n + "}";
     std::vector<std::string> texts;
     const Json reply = PostOnce(server.port(), kChatPath, body).json();
-    for (const Json& choice : reply.at("choices")) texts.push_back(choice.at("message").at("content"));
+    for (const Json& choice : reply.at("choices"))
+      texts.push_back(choice.at("message").at("content"));
     EXPECT_EQ(reply.at("usage").at("completion_tokens"), 30 * texts.size());
     return texts;
   };
@@ -226,7 +233,10 @@ TEST(Server, Completions) {
   EXPECT_TRUE(logprobs.at("top_logprobs").at(2).contains("c"));
 
   EXPECT_EQ(complete(R"("prompt":"abc","max_tokens":0,"echo":true,"logprobs":0)")
-                .at("choices").at(0).at("text"), "abc");
+                .at("choices")
+                .at(0)
+                .at("text"),
+            "abc");
   EXPECT_EQ(complete(R"("prompt":"a")").at("usage").at("completion_tokens"), 16);
 }
 
@@ -276,8 +286,10 @@ TEST(Server, ExpectContinueIsAnswered) {
   RunningServer server;
   Client client(server.port());
   const std::string body = ChatBody(R"(,"max_tokens":2)");
-  client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
-              "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  client.Send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n");
   ASSERT_TRUE(client.ReadUntil("HTTP/1.1 100 Continue\r\n\r\n"));
   client.Send(body);
   EXPECT_EQ(client.Read().status, 200);
@@ -312,8 +324,8 @@ TEST(Server, KeepAliveCommentsWhileTheFirstTokenIsLong) {
 TEST(Server, SixteenConcurrentStreamsEqualTheirSolitarySelves) {
   RunningServer server;
   const auto body = [](int i) {
-    const std::string seeded = i % 2 == 0 ? R"("temperature":0)"
-                                          : R"("temperature":1.5,"seed":)" + std::to_string(i);
+    const std::string seeded =
+        i % 2 == 0 ? R"("temperature":0)" : R"("temperature":1.5,"seed":)" + std::to_string(i);
     return R"({"messages":[{"role":"user","content":")" + std::string(10 + i * 7, 'q') + R"("}],)" +
            seeded + R"(,"max_tokens":120,"stream":true})";
   };

@@ -48,9 +48,9 @@ ApiError NotFound(const HttpRequest& request) {
 }
 
 ApiError UnknownModel(const std::string& id, const std::string& known) {
-  return ApiError(404, "invalid_request_error", "model_not_found", "model",
-                  "the model '" + id.substr(0, 128) + "' does not exist; this server has '" +
-                      known + "'");
+  return ApiError(
+      404, "invalid_request_error", "model_not_found", "model",
+      "the model '" + id.substr(0, 128) + "' does not exist; this server has '" + known + "'");
 }
 
 // True when a list like `"a", W/"b", *` names the tag.
@@ -108,7 +108,8 @@ Site::Site(ChatService& chat, AccessPolicy access, std::span<const WebAsset> ass
 Site::Decision Site::Decide(const HttpRequest& request) const {
   access_.CheckHostAndOrigin(request);
   const Route route = FindRoute(request.path());
-  const bool generates = route.endpoint == Endpoint::kChat || route.endpoint == Endpoint::kCompletions;
+  const bool generates =
+      route.endpoint == Endpoint::kChat || route.endpoint == Endpoint::kCompletions;
   const std::string allow = generates ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
   if (request.method == "OPTIONS") return {Options(request, allow)};
 
@@ -125,10 +126,10 @@ Site::Decision Site::Decide(const HttpRequest& request) const {
     if (!StaticFile(request)) throw NotFound(request);
   }
   if (generates ? !posts : !reads) {
-    HttpResponse response = ErrorResponse(
-        ApiError(405, "invalid_request_error", "method_not_allowed", "",
-                 "use " + std::string(generates ? "POST" : "GET") + " for " +
-                     std::string(request.path().substr(0, 256))));
+    HttpResponse response =
+        ErrorResponse(ApiError(405, "invalid_request_error", "method_not_allowed", "",
+                               "use " + std::string(generates ? "POST" : "GET") + " for " +
+                                   std::string(request.path().substr(0, 256))));
     response.headers.emplace_back("Allow", allow);
     return {std::move(response)};
   }
@@ -153,26 +154,25 @@ Site::Decision Site::Decide(const HttpRequest& request) const {
 HttpResponse Site::Health(bool in_full) const {
   if (!in_full) return JsonResponse(200, {{"status", "ok"}});
   const EngineStats stats = chat_.engine().stats();
-  return JsonResponse(
-      200, {{"status", "ok"},
-            {"model", chat_.model().name},
-            {"version", FATHOM_VERSION},
-            {"context_length", chat_.engine().context_length()},
-            {"running", stats.running},
-            {"waiting", stats.waiting},
-            {"kernels", chat_.engine().kernels().name},
-            {"threads", chat_.engine().threads()},
-            {"uptime_seconds", UnixSeconds() - started_},
-            {"tokens",
-             {{"prompt", stats.prompt_tokens},
-              {"cached", stats.cached_tokens},
-              {"generated", stats.generated_tokens}}},
-            {"memory",
-             {{"resident_bytes", ResidentMemoryBytes()},
-              {"cache_bytes", stats.cache_bytes},
-              {"cache_pages", stats.pages_total},
-              {"cache_pages_used", stats.pages_used},
-              {"cache_pages_cached", stats.pages_cached}}}});
+  return JsonResponse(200, {{"status", "ok"},
+                            {"model", chat_.model().name},
+                            {"version", FATHOM_VERSION},
+                            {"context_length", chat_.engine().context_length()},
+                            {"running", stats.running},
+                            {"waiting", stats.waiting},
+                            {"kernels", chat_.engine().kernels().name},
+                            {"threads", chat_.engine().threads()},
+                            {"uptime_seconds", UnixSeconds() - started_},
+                            {"tokens",
+                             {{"prompt", stats.prompt_tokens},
+                              {"cached", stats.cached_tokens},
+                              {"generated", stats.generated_tokens}}},
+                            {"memory",
+                             {{"resident_bytes", ResidentMemoryBytes()},
+                              {"cache_bytes", stats.cache_bytes},
+                              {"cache_pages", stats.pages_total},
+                              {"cache_pages_used", stats.pages_used},
+                              {"cache_pages_cached", stats.pages_cached}}}});
 }
 
 Json Site::ModelJson() const {
@@ -198,13 +198,13 @@ std::optional<HttpResponse> Site::StaticFile(const HttpRequest& request) const {
   if (found == assets_.end()) return std::nullopt;
   const auto& [file, etag] = found->second;
   HttpResponse response;
-  response.headers = {{"Content-Type", std::string(file->content_type)},
-                      {"ETag", etag},
-                      {"Cache-Control",
-                       file->immutable ? "public, max-age=31536000, immutable" : "no-cache"},
-                      {"Content-Security-Policy", kContentSecurityPolicy},
-                      {"Cross-Origin-Opener-Policy", "same-origin"},
-                      {"Cross-Origin-Resource-Policy", "same-origin"}};
+  response.headers = {
+      {"Content-Type", std::string(file->content_type)},
+      {"ETag", etag},
+      {"Cache-Control", file->immutable ? "public, max-age=31536000, immutable" : "no-cache"},
+      {"Content-Security-Policy", kContentSecurityPolicy},
+      {"Cross-Origin-Opener-Policy", "same-origin"},
+      {"Cross-Origin-Resource-Policy", "same-origin"}};
   if (NamesTag(request.Header("if-none-match"), etag)) {
     response.status = 304;
   } else {

@@ -1,5 +1,5 @@
-// Everything the server answers without generating: which paths and methods there are, the health and
-// model pages, and the embedded web app. Pure: a request's head in, a response out; knows no
+// Everything the server answers without generating: which paths and methods there are, the health
+// and model pages, and the embedded web app. Pure: a request's head in, a response out; knows no
 // connection.
 #pragma once
 
@@ -47,7 +47,7 @@ class Site {
   ChatService& chat_;
   AccessPolicy access_;
   std::map<std::string, Asset, std::less<>> assets_;  // by path
-  int64_t started_;  // Unix seconds
+  int64_t started_;                                   // Unix seconds
 };
 
 // "%2F" to "/"; nullopt for a broken escape.

@@ -91,7 +91,8 @@ TEST_F(SiteTest, SaysSoWhenBuiltWithoutAPage) {
   request.method = "GET";
   request.target = "/";
   request.headers = {{"host", "localhost"}};
-  EXPECT_THAT(std::string(bare.Decide(request).response->content()), HasSubstr("without its web page"));
+  EXPECT_THAT(std::string(bare.Decide(request).response->content()),
+              HasSubstr("without its web page"));
 }
 
 TEST(PercentDecoding, EscapesAndBrokenOnes) {

@@ -195,7 +195,8 @@ class Client {
  private:
   bool Receive(double seconds) {
     pollfd waiting{socket_, POLLIN, 0};
-    if (seconds <= 0 || ::poll(&waiting, 1, static_cast<int>(seconds * 1000) + 1) <= 0) return false;
+    if (seconds <= 0 || ::poll(&waiting, 1, static_cast<int>(seconds * 1000) + 1) <= 0)
+      return false;
     char buffer[65536];
     const ssize_t bytes = ::recv(socket_, buffer, sizeof(buffer), 0);
     if (bytes <= 0) {
@@ -229,8 +230,8 @@ inline constexpr char kChatPath[] = "/v1/chat/completions";
 
 // {"messages":[{"role":"user","content":"hello"}],"temperature":0 FIELDS}
 inline std::string ChatBody(const std::string& fields = "", const std::string& content = "hello") {
-  return R"({"messages":[{"role":"user","content":")" + content + R"("}],"temperature":0)" + fields +
-         "}";
+  return R"({"messages":[{"role":"user","content":")" + content + R"("}],"temperature":0)" +
+         fields + "}";
 }
 
 inline ClientResponse GetOnce(uint16_t port, const std::string& path,
