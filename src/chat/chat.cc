@@ -16,6 +16,19 @@
 namespace fathom {
 namespace {
 
+// Tokenizers may compose characters first (Unicode's NFC), which shortens text; its longest
+// decompositions have four characters for one, of similar length each.
+constexpr std::size_t kMaxNormalization = 8;
+
+std::size_t TextBytes(const ChatRequest& request) {
+  if (const auto* text = std::get_if<std::string>(&request.prompt)) return text->size();
+  std::size_t bytes = 0;
+  if (const auto* messages = std::get_if<std::vector<ChatMessage>>(&request.prompt)) {
+    for (const ChatMessage& message : *messages) bytes += message.content.size();
+  }
+  return bytes;
+}
+
 // The text of one reply, fed by the guide and read by the sink. Both run on the engine thread, so
 // nothing is locked.
 class ReplyText {
@@ -135,6 +148,9 @@ struct ChatService::Impl {
   Impl(LoadedModel loaded, const EngineOptions& options)
       : model(std::move(loaded)), engine(*model.model, options) {
     if (model.tokenizer == nullptr) return;
+    for (TokenId id = 0; id < model.tokenizer->size(); ++id) {
+      longest_token = std::max(longest_token, model.tokenizer->BytesOf(id).size());
+    }
     const TokenizerSpec& spec = model.tokenizer->spec();
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
     for (const TokenId id : {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")}) {
@@ -154,9 +170,22 @@ struct ChatService::Impl {
     return *model.tokenizer;
   }
 
+  // Encoding megabytes takes seconds, so a prompt that cannot fit however it is encoded is refused
+  // before: no token stands for more bytes than the longest does.
+  void CheckFits(std::size_t prompt_bytes) const {
+    const std::size_t least = prompt_bytes / (kMaxNormalization * longest_token);
+    const auto context = static_cast<std::size_t>(engine.context_length());
+    if (least <= context) return;
+    throw Error(ErrorCode::kContextOverflow,
+                "the prompt has at least " + std::to_string(least) + " tokens, the context holds " +
+                    std::to_string(context) + " with the reply",
+                "shorten the prompt or raise the context length");
+  }
+
   LoadedModel model;
   std::vector<TokenId> stop_ids;
-  Engine engine;  // after the model, which it uses until it is destroyed
+  std::size_t longest_token = 1;  // bytes
+  Engine engine;                  // after the model, which it uses until it is destroyed
 };
 
 ChatService::ChatService(LoadedModel model, const EngineOptions& options)
@@ -196,6 +225,8 @@ std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
   const Tokenizer* tokenizer = impl_->model.tokenizer.get();
   GenerationOptions& options = request.options;
   if (!options.stop.empty()) impl_->NeedTokenizer("a stop string");
+
+  impl_->CheckFits(TextBytes(request));
 
   Request engine_request;
   engine_request.prompt = PromptIds(request);

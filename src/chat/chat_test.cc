@@ -269,5 +269,13 @@ TEST(Chat, PromptLongerThanTheContextNamesBothLengths) {
               HasSubstr(std::to_string(chat.PromptIds(Say(std::string(100, 'x'))).size())));
 }
 
+TEST(Chat, PromptThatCannotFitIsRefusedBeforeItIsEncoded) {
+  ChatService chat(MakeFakeModel({.context_length = 64}), OneThread());
+  const std::string message =
+      ErrorOf(chat, Say(std::string(8 << 20, 'x')), ErrorCode::kContextOverflow);
+  EXPECT_THAT(message, HasSubstr("at least"));
+  EXPECT_THAT(message, HasSubstr("64"));
+}
+
 }  // namespace
 }  // namespace fathom
