@@ -73,9 +73,9 @@ test('sends on Enter, streams the reply and shows its figures', async () => {
 test('an example question starts a conversation', async () => {
   await withUi(async (ui) => {
     await ui.ready();
-    await ui.page.getByRole('button', { name: /rainy Sunday/ }).click();
+    await ui.page.getByRole('button', { name: /reading books/ }).click();
     await ui.again.waitFor();
-    assert.match(await ui.questions.first().innerText(), /rainy Sunday/);
+    assert.match(await ui.questions.first().innerText(), /reading books/);
   });
 });
 

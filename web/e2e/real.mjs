@@ -1,5 +1,5 @@
-// The page that a running Fathom serves, with its real model: a question typed and answered, another
-// turn that is read from the cache, stop, and the same reply for the same seed.
+// The page that a running Fathom serves, with its real model: a typed question is answered in a stream,
+// as the API answers it; the next turn is read from the cache; stop; the same reply for the same seed.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -49,16 +49,35 @@ async function settings(ui, values) {
   await ui.page.getByRole('button', { name: 'Close settings' }).click();
 }
 
-test('a typed question is answered, and the next turn reads from the cache', async () => {
+// What the API answers by itself.
+async function askApi(body) {
+  const response = await fetch(`${url.replace(/\/$/, '')}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'default', temperature: 0, ...body }),
+  });
+  assert.equal(response.status, 200);
+  return (await response.json()).choices[0].message.content;
+}
+
+test('a typed question is answered in a stream, and the next turn reads from the cache', async () => {
   await withUi(async (ui) => {
     await ui.ready();
     await settings(ui, { Temperature: '0', 'Longest reply': '48' });
-    const answer = await ui.askAndWait('What is the capital of France?');
-    assert.match(answer, /Paris/);
-    await ui.askAndWait('And what is the capital of Italy?');
+    const question = 'What are the three states of matter?';
+    await ui.ask(question);
+    await ui.replies.last().locator('.prose').waitFor();
+    const early = await ui.lastReply();
+    await ui.again.waitFor({ timeout: 120_000 });
+    const reply = await ui.lastReply();
+    assert.ok(reply.length > early.length, 'words were shown before the reply was whole');
+    const whole = await askApi({ messages: [{ role: 'user', content: question }], max_tokens: 48 });
+    const words = (text) => text.match(/\p{L}+/gu);
+    assert.deepEqual(words(reply), words(whole));
+
+    await ui.askAndWait('Name one of them.');
     await ui.replies.last().hover();
-    const stats = await ui.page.locator('.stats').last().innerText();
-    assert.match(stats, /tokens\/s · \d+ tokens?/);
+    assert.match(await ui.page.locator('.stats').last().innerText(), /tokens\/s · .*cached/);
     await ui.page.reload();
     assert.equal(await ui.replies.count(), 2);
     assert.deepEqual(await ui.violations(), []);
