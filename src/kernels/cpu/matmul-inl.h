@@ -313,6 +313,28 @@ struct HalfSums {
   }
 };
 
+// What one group adds to an output before the activation's scale: `dots` are the products' sums
+// over the group, or over its halves, `sum` the activations' sum, or `half_sums` those of the
+// halves.
+template <class S, WeightKind kKind>
+typename S::Floats GroupTerm(const typename S::Group& group, typename S::Floats first,
+                             typename S::Floats last, float sum, const float* half_sums) {
+  if constexpr (kKind == WeightKind::kByte) {
+    if constexpr (S::kByteOffset != 0) {
+      // Both terms are integers below 2^24: the difference is exact.
+      first = S::NegMulAdd(S::SetFloat(S::kByteOffset), S::SetFloat(sum), first);
+    }
+    return S::Mul(group.scale, first);
+  } else if constexpr (kKind == WeightKind::kHalves) {
+    const auto offset = S::SetFloat(32.0F);
+    first = S::NegMulAdd(offset, S::SetFloat(half_sums[0]), first);
+    last = S::NegMulAdd(offset, S::SetFloat(half_sums[1]), last);
+    return S::MulAdd(group.second, last, S::Mul(group.scale, first));
+  } else {
+    return S::MulAdd(group.scale, first, S::Mul(group.second, S::SetFloat(sum)));
+  }
+}
+
 // One register tile: kPanelCount panels by kTile activation rows from `row` on, over one chunk.
 // `out` is the first row's element of the panels' first weight row; sums of earlier chunks are read
 // from it. `lanes` is S::kRows, or 1 where only the first weight row is wanted.
@@ -341,7 +363,7 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
   for (int64_t g = 0; g < chunk.count; ++g) {
     const typename S::Group* group = chunk.groups + g;
     const int8_t* group_values = values + g * kActivationGroup;
-    Floats dots[kPanelCount][kTile], upper[kPanelCount][kTile];
+    Floats dots[kPanelCount][kTile], upper[kPanelCount][kTile] = {};
     if constexpr (kKind == WeightKind::kHalves) {
       S::template Dot<kKind, 0, 4>(group, kChunkGroups<S>, group_values, x.columns, dots);
       S::template Dot<kKind, 4, 8>(group, kChunkGroups<S>, group_values, x.columns, upper);
@@ -353,24 +375,10 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
       const typename S::Group& panel = group[p * kChunkGroups<S>];
 #pragma GCC unroll 8
       for (int c = 0; c < kTile; ++c) {
-        Floats t;
-        if constexpr (kKind == WeightKind::kByte) {
-          if constexpr (S::kByteOffset != 0) {
-            // Both terms are integers below 2^24: the difference is exact.
-            const Floats sum = S::SetFloat(sums[c * row_groups + g]);
-            dots[p][c] = S::NegMulAdd(S::SetFloat(S::kByteOffset), sum, dots[p][c]);
-          }
-          t = S::Mul(panel.scale, dots[p][c]);
-        } else if constexpr (kKind == WeightKind::kHalves) {
-          const Floats offset = S::SetFloat(32.0F);
-          const Floats first = S::NegMulAdd(offset, S::SetFloat(halves.of[c][2 * g]), dots[p][c]);
-          const Floats last =
-              S::NegMulAdd(offset, S::SetFloat(halves.of[c][2 * g + 1]), upper[p][c]);
-          t = S::MulAdd(panel.second, last, S::Mul(panel.scale, first));
-        } else {
-          const Floats sum = S::SetFloat(sums[c * row_groups + g]);
-          t = S::MulAdd(panel.scale, dots[p][c], S::Mul(panel.second, sum));
-        }
+        const float* half_sums = nullptr;
+        if constexpr (kKind == WeightKind::kHalves) half_sums = halves.of[c] + 2 * g;
+        const Floats t = GroupTerm<S, kKind>(panel, dots[p][c], upper[p][c],
+                                             sums[c * row_groups + g], half_sums);
         acc[p][c] = S::MulAdd(t, S::SetFloat(scales[c * row_groups + g]), acc[p][c]);
       }
     }
@@ -400,6 +408,19 @@ void MultiplyRemainder(const Chunk<S>& chunk, const Activations& x, int64_t row,
   }
 }
 
+// Asks for a part of the memory after a panel, whose rows follow each other: while byte `done` and
+// the next kBytes of its rows are read, the same share of the panel kDistance panels further on.
+// Asked for row by row, or left to the processor, the short reads of many rows are mostly waited
+// for.
+template <class S, int64_t kBytes, int kDistance>
+void PrefetchPanel(const std::byte* panel, int64_t row_bytes, int64_t done) {
+  const std::byte* next = panel + kDistance * S::kRows * row_bytes;
+  const int64_t end = (done + kBytes) * S::kRows;
+  for (int64_t at = done * S::kRows / 64 * 64; at < end; at += 64) {
+    __builtin_prefetch(next + at, 0, 2);  // to the L2 cache: a panel of long rows fills L1
+  }
+}
+
 // kPanelCount panels from weight row n on, by all activation rows. `stride` is 0 where `lanes`
 // is 1.
 template <class S, class Block, int kPanelCount>
@@ -410,10 +431,11 @@ void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes
   for (int64_t first = 0; first < row_groups; first += kGroups) {
     const int64_t count = row_groups - first < kGroups ? row_groups - first : kGroups;
     for (int p = 0; p < kPanelCount; ++p) {
-      const std::byte* from = args.weights + (n + p * S::kRows) * args.row_bytes +
-                              first / Block::kGroups * Block::kBytes;
-      for (int64_t g = 0; g < count; g += Block::kGroups, from += Block::kBytes) {
-        Block::Unpack(from, stride, groups + p * kGroups + g);
+      const std::byte* row = args.weights + (n + p * S::kRows) * args.row_bytes;
+      int64_t done = first / Block::kGroups * Block::kBytes;
+      for (int64_t g = 0; g < count; g += Block::kGroups, done += Block::kBytes) {
+        PrefetchPanel<S, Block::kBytes, kPanelCount>(row, args.row_bytes, done);
+        Block::Unpack(row + done, stride, groups + p * kGroups + g);
       }
     }
     const Chunk<S> chunk{groups, count, first};
@@ -430,8 +452,46 @@ void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes
   }
 }
 
+// One panel by a single activation row: what is unpacked goes straight into the product, with the
+// same operations as above.
+template <class S, class Block>
+void MultiplyOneRow(const MatMulArgs& args, int64_t n) {
+  const Activations& x = args.x;
+  const int64_t row_groups = x.columns / kActivationGroup;
+  const std::byte* row = args.weights + n * args.row_bytes;
+  auto acc = S::ZeroFloats();
+  int64_t done = 0;
+  for (int64_t first = 0; first < row_groups; first += Block::kGroups, done += Block::kBytes) {
+    PrefetchPanel<S, Block::kBytes, 1>(row, args.row_bytes, done);
+    typename S::Group groups[Block::kGroups];
+    Block::Unpack(row + done, args.row_bytes, groups);
+    for (int64_t i = 0; i < Block::kGroups; ++i) {
+      const int8_t* values = x.values + (first + i) * kActivationGroup;
+      typename S::Floats dots[1][1], upper[1][1] = {};
+      HalfSums<1> halves;
+      if constexpr (Block::kKind == WeightKind::kHalves) {
+        halves.Fill(values, x.columns, 1);
+        S::template Dot<Block::kKind, 0, 4>(groups + i, 0, values, 0, dots);
+        S::template Dot<Block::kKind, 4, 8>(groups + i, 0, values, 0, upper);
+      } else {
+        S::template Dot<Block::kKind, 0, 8>(groups + i, 0, values, 0, dots);
+      }
+      const auto t = GroupTerm<S, Block::kKind>(groups[i], dots[0][0], upper[0][0],
+                                                x.sums[first + i], halves.of[0]);
+      acc = S::MulAdd(t, S::SetFloat(x.scales[first + i]), acc);
+    }
+  }
+  S::StoreFloats(acc, args.out + n);
+}
+
 template <class S, class Block>
 void MatMulQuantized(const MatMulArgs& args) noexcept {
+  if (args.x.rows == 1 && args.row_end - args.row_begin >= S::kRows) {
+    int64_t n = args.row_begin;
+    for (; n + S::kRows <= args.row_end; n += S::kRows) MultiplyOneRow<S, Block>(args, n);
+    if (n < args.row_end) MultiplyOneRow<S, Block>(args, args.row_end - S::kRows);
+    return;
+  }
   const int64_t wide = S::kPanels * S::kRows;
   int64_t n = args.row_begin;
   for (; n + wide <= args.row_end; n += wide) {

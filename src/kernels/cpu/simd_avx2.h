@@ -97,8 +97,8 @@ struct Avx2 {
   // The low 16 bits of each lane as IEEE half.
   static Floats HalfToFloats(Ints a) {
     const Ints low = And(a, Set(0xffffU));
-    const Ints packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0x08);
-    return _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
+    return _mm256_cvtph_ps(
+        _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
   }
   static Floats Mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats MulAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
@@ -145,6 +145,10 @@ struct Avx2 {
     return _mm256_set1_epi32(value);
   }
 
+  // Keeps the compiler from gathering the additions of several quads into a tree at the end, for
+  // which it would hold more products than there are registers.
+  static void Pin(Ints& a) { asm volatile("" : "+x"(a)); }
+
   // Unsigned weights up to MaxWeight: pair products are summed in 16 bits for as many quads as fit
   // (each adds at most 2 * 127 * MaxWeight), then widened.
   template <WeightKind kKind, int kFirst, int kLast, int kTile>
@@ -164,6 +168,7 @@ struct Avx2 {
         for (int c = 0; c < kTile; ++c) {
           const Ints product = _mm256_maddubs_epi16(weights, Broadcast(x + c * x_stride + 4 * q));
           pairs[c] = q == run ? product : _mm256_add_epi16(pairs[c], product);
+          Pin(pairs[c]);
         }
       }
 #pragma GCC unroll 8
@@ -188,6 +193,7 @@ struct Avx2 {
         const Ints signed_x = _mm256_sign_epi8(Broadcast(x + c * x_stride + 4 * q), weights);
         const Ints wide = _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, signed_x), ones);
         totals[c] = q == kFirst ? wide : _mm256_add_epi32(totals[c], wide);
+        Pin(totals[c]);
       }
     }
   }
