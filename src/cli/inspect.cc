@@ -186,7 +186,9 @@ void AddInspect(CLI::App& app, Context& context) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show the metadata, tensors and sizes of a model file");
-  command->add_option("-m,--model,model", flags->model, "Name of an installed model or path of a GGUF file")
+  command
+      ->add_option("-m,--model,model", flags->model,
+                   "Name of an installed model or path of a GGUF file")
       ->type_name("MODEL");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
   command->add_flag("--full", flags->full, "List everything, long arrays too");

@@ -109,7 +109,9 @@ void AddTokenize(CLI::App& app, Context& context) {
   const auto flags = std::make_shared<TokenizeFlags>();
   CLI::App* command =
       app.add_subcommand("tokenize", "Show the tokens of a text, or the text of tokens");
-  command->add_option("-m,--model,model", flags->model, "Name of an installed model or path of a GGUF file")
+  command
+      ->add_option("-m,--model,model", flags->model,
+                   "Name of an installed model or path of a GGUF file")
       ->type_name("MODEL");
   AddTextFlags(*command, flags->text, "The text");
   command->add_flag("--special", flags->special,

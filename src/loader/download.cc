@@ -230,13 +230,21 @@ void Downloader::Finish(Phase phase, Job& job, CURLcode result) {
 void Downloader::FinishProbe(Job& job, CURLcode result) {
   Transfer& transfer = *job.transfer;
   const long code = transfer.response_code();
-  if (result == CURLE_OK && code >= 200 && code < 300) {
+  const bool answered = result == CURLE_OK;
+  const bool redirect = answered && code >= 300 && code < 400;
+  if ((answered && code >= 200 && code < 300) ||
+      (redirect && transfer.headers().linked_size >= 0)) {
     reached_server_ = true;
     transfer.TakeFacts();
     job.done = true;
-  } else if (result == CURLE_OK && (code == 400 || code == 405 || code == 501)) {
+  } else if (redirect && !transfer.follow_head) {
     reached_server_ = true;
-    job.done = true;  // a server without HEAD: the GET will tell
+    transfer.follow_head = true;  // the facts are where it leads to
+  } else if (answered && (code == 400 || code == 405 || code == 501 ||
+                          (code == 403 && transfer.redirects() > 0))) {
+    // A server without HEAD, or a signed address that is good for GET only: the GET will tell.
+    reached_server_ = true;
+    job.done = true;
   } else {
     Retry(job, result, code, transfer.headers().retry_after);
   }

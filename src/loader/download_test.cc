@@ -252,10 +252,26 @@ TEST_F(DownloadTest, ChecksumAndSizeComeFromTheRedirect) {
 TEST_F(DownloadTest, ServerWithoutHeadWorks) {
   ServedFile file;
   file.content = Noise(100000, 1);
-  file.head = false;
+  file.head_status = 405;
   server_.Put("/m", file);
   Download({ItemFor("m")}, folder_, options_);
   EXPECT_EQ(ReadAll(folder_ / "m"), file.content);
+}
+
+TEST_F(DownloadTest, SignedAddressThatRefusesHeadWorks) {
+  ServedFile blob;
+  blob.content = Noise(100000, 1);
+  blob.head_status = 403;
+  server_.Put("/blob", blob);
+  ServedFile link;
+  link.redirect = "/blob";
+  server_.Put("/plain", link);
+  link.linked_size = 100000;
+  link.linked_sha256 = DigestOf(blob.content);
+  server_.Put("/linked", link);
+  Download({ItemFor("plain"), ItemFor("linked")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "plain"), blob.content);
+  EXPECT_EQ(ReadAll(folder_ / "linked"), blob.content);
 }
 
 TEST_F(DownloadTest, EmptyFileIsAFile) {

@@ -153,8 +153,8 @@ bool TestHttpServer::Answer(int socket, const std::string& head) {
       file = stored;
       if (stored.status != 0)
         status = stored.status;
-      else if (is_head && !stored.head)
-        status = 405;
+      else if (is_head && stored.head_status != 0)
+        status = stored.head_status;
       else if (!is_head && stored.failures > 0) {
         --stored.failures;
         status = 503;

@@ -16,7 +16,7 @@ struct ServedFile {
   std::string content;
   std::string etag = "\"v1\"";
   bool ranges = true;         // false: ignores Range and sends everything
-  bool head = true;           // false: answers HEAD with 405
+  int head_status = 0;        // not 0: HEAD gets this status
   int status = 0;             // not 0: every request gets this status
   int failures = 0;           // so many GETs get 503 first
   int cuts = 0;               // so many GETs are cut...

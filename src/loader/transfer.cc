@@ -167,6 +167,7 @@ CURL* Transfer::StartRequest(const DownloadOptions& options) {
 CURL* Transfer::StartHead(const DownloadOptions& options) {
   StartRequest(options);
   curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, follow_head ? 1L : 0L);
   return easy_;
 }
 
@@ -220,8 +221,17 @@ long Transfer::response_code() const {
   return code;
 }
 
+long Transfer::redirects() const {
+  long count = 0;
+  if (easy_ != nullptr) curl_easy_getinfo(easy_, CURLINFO_REDIRECT_COUNT, &count);
+  return count;
+}
+
 void Transfer::TakeFacts() {
-  const int64_t size = headers_.linked_size >= 0 ? headers_.linked_size : headers_.content_length;
+  const bool redirected = response_code() >= 300;  // whose length is that of its own body
+  const int64_t size = headers_.linked_size >= 0 ? headers_.linked_size
+                       : redirected              ? -1
+                                                 : headers_.content_length;
   const std::string who =
       item_.path + ": the server offers another file than the catalogue knows: ";
   if (size >= 0) {

@@ -48,6 +48,8 @@ class Transfer {
 
   // After a HEAD: takes over size and checksum. Throws Error(kIo) where they contradict the item.
   void TakeFacts();
+  // How many redirects the exchange went through.
+  long redirects() const;
 
   void RemovePart();
   void Publish();  // part -> complete file
@@ -64,8 +66,9 @@ class Transfer {
   const char* curl_error() const { return curl_error_; }
 
   // Kept by the scheduler:
-  int failures = 0;       // in a row without anything new
-  double not_before = 0;  // monotonic seconds
+  bool follow_head = false;  // HEAD goes through redirects
+  int failures = 0;          // in a row without anything new
+  double not_before = 0;     // monotonic seconds
   uint64_t best_have = 0;
 
  private:
