@@ -121,7 +121,10 @@ export class MockServer {
       chunk({ content: token });
       await pause(delay);
     }
-    if (script.cut) return response.destroy();
+    if (script.cut) {
+      await pause(200); // a browser drops what it has not handed out when a connection breaks
+      return response.destroy();
+    }
     if (script.error) {
       send({ error: { message: script.error, type: 'server_error', code: 'out_of_memory' } });
       return response.end('data: [DONE]\n\n');
