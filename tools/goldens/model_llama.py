@@ -10,7 +10,7 @@ float32 far inside the tests' tolerance.
 
 Not for: the default model (model_smollm2.py), tokenizers, anything at run time.
 
-    pip install --require-hashes -r tools/goldens/requirements.txt
+    pip install --no-deps --require-hashes -r tools/goldens/model_requirements.txt
     python tools/goldens/model_llama.py [CASE ...]
 """
 

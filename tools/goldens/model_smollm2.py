@@ -10,7 +10,7 @@ vocabulary and merges and SmolLM2's published pre-tokenizer (single digits, then
 llama.cpp's figures in the JSON come from model_llama_cpp.py and are kept when this script runs again
 on the same ids.
 
-    pip install --require-hashes -r tools/goldens/requirements.txt
+    pip install --no-deps --require-hashes -r tools/goldens/model_requirements.txt
     python tools/goldens/model_smollm2.py SmolLM2-135M-Instruct.Q4_1.gguf
 """
 
