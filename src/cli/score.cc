@@ -90,17 +90,22 @@ int Score(const Context& context, const ScoreFlags& flags) {
     for (const ChatEvent& event : reply.prompt) {
       tokens.push_back(LogprobJson(*event.logprob, event.scored));
     }
-    PrintLine(DumpJson(Json{{"model", chat.model().name},
-                            {"kernels", chat.engine().kernels().name},
-                            {"tokens", std::move(tokens)},
-                            {"scored", summary.scored},
-                            {"sum_logprob", summary.sum},
-                            {"mean_logprob", summary.mean()},
-                            {"perplexity", summary.perplexity()},
-                            {"seconds", reply.usage.prefill_seconds}}));
+    PrintLine(
+        DumpJson(Json{{"model", chat.model().name},
+                      {"kernels", chat.engine().kernels().name},
+                      {"tokens", std::move(tokens)},
+                      {"scored", summary.scored},
+                      {"sum_logprob", summary.sum},
+                      {"mean_logprob", summary.mean()},
+                      {"perplexity", summary.scored > 0 ? Json(summary.perplexity()) : Json()},
+                      {"seconds", reply.usage.prefill_seconds}}));
     return kExitOk;
   }
   if (!flags.quiet) PrintTable(reply);
+  if (summary.scored == 0) {
+    PrintLine("nothing to score: no token precedes the only one");
+    return kExitOk;
+  }
   char line[160];
   std::snprintf(line, sizeof line, "%lld tokens scored, sum %.6f, mean %.6f, perplexity %.4f",
                 static_cast<long long>(summary.scored), summary.sum, summary.mean(),

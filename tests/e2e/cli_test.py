@@ -276,6 +276,16 @@ class Generation(CliTest):
             self.bad(1, "cannot write the output: No space left", "run", self.tiny, "-p", "x", "-n", 3,
                      stdout=full)
 
+    def test_one_token_has_nothing_to_score(self):
+        self.assertIsNone(self.good_json("score", self.tiny, "-p", "a")["perplexity"])
+        self.assertIn(b"nothing to score", self.good("score", self.tiny, "-p", "a"))
+
+    @unittest.skipUnless(os.environ.get("FATHOM_MODEL"), "the default model is not on this machine")
+    def test_default_model_knows_paris(self):
+        answer = self.good("run", os.environ["FATHOM_MODEL"], "--temp", 0, "-n", 64, "-p",
+                           "What is the capital of France?")
+        self.assertIn(b"Paris", answer)
+
     def test_bench(self):
         flags = ("bench", self.tiny, "--contexts", "40,80", "-n", 4, "--users", "1,3")
         first = self.good_json(*flags)
