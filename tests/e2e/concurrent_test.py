@@ -4,52 +4,24 @@ sampled with a seed. Prints the tokens/s of one chat and of all together.
 
 Usage: concurrent_test.py [--program FATHOM --model FILE] [--chats 16] [--tokens 96]
                           [--min-ratio R]  fail unless together >= R times the tokens/s of one
-Without --program and --model, FATHOM_PROGRAM and FATHOM_MODEL are used; exits with 77 (skipped)
-without a model. Needs Python's standard library alone.
+Without --program and --model, FATHOM_PROGRAM and FATHOM_MODEL are used, and without a model a tiny
+random one. Needs Python's standard library alone.
 """
 
 import argparse
 import http.client
 import json
 import os
-import re
-import signal
-import subprocess
 import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server_program import Program, model_file  # noqa: E402
+
 TOPICS = ["the sea", "a lost key", "winter", "the number seven", "bread", "an old bridge", "the moon",
           "a quiet street", "rain", "a clock", "mountains", "the colour green", "a letter", "music",
           "a garden", "the road home"]
-
-
-class Program:
-    """A running `fathom serve` on a free port."""
-
-    def __init__(self, program, model, extra):
-        self.process = subprocess.Popen(
-            [program, "serve", "--model", model, "--port", "0"] + extra,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines = []
-        for line in self.process.stdout:
-            self.lines.append(line)
-            found = re.search(r"http://([0-9.]+):(\d+)", line)
-            if found:
-                self.host, self.port = found.group(1), int(found.group(2))
-                break
-        else:
-            raise SystemExit("the server did not start:\n" + "".join(self.lines))
-        # What else it prints must not fill the pipe.
-        threading.Thread(target=lambda: self.process.stdout.read(), daemon=True).start()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise SystemExit("the server did not stop within 20 s")
 
 
 class Chat:
@@ -133,27 +105,27 @@ def check(name, expected, results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--program", default=os.environ.get("FATHOM_PROGRAM"))
-    parser.add_argument("--model", default=os.environ.get("FATHOM_MODEL"))
+    parser.add_argument("--model")
     parser.add_argument("--chats", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--min-ratio", type=float, default=0)
     parser.add_argument("flags", nargs="*", help="further flags of `fathom serve`, after --")
     arguments = parser.parse_args()
-    if not arguments.program or not arguments.model:
-        print("skipped: needs the program and a model")
-        return 77
+    if not arguments.program:
+        parser.error("which program? give --program")
 
     chats = [Chat(i, arguments.tokens) for i in range(arguments.chats)]
-    server = Program(arguments.program, arguments.model, arguments.flags)
-    try:
-        # The first time nothing is cached; alone and again together, prompts come from the cache.
-        fresh, _ = together(chats, server)
-        begin = time.monotonic()
-        alone = [chat.run(server) for chat in chats]
-        alone_seconds = time.monotonic() - begin
-        again, seconds = together(chats, server)
-    finally:
-        status = server.stop()
+    with model_file(arguments.model) as (model, _):
+        server = Program(arguments.program, model, arguments.flags)
+        try:
+            # The first time nothing is cached; alone and again together, prompts come from the cache.
+            fresh, _ = together(chats, server)
+            begin = time.monotonic()
+            alone = [chat.run(server) for chat in chats]
+            alone_seconds = time.monotonic() - begin
+            again, seconds = together(chats, server)
+        finally:
+            status = server.stop()
 
     expected = [text for text, _ in alone]
     equal = check("first", expected, fresh) and check("second", expected, again)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Talks to the built program with the real OpenAI client for Node: run.sh [PROGRAM [MODEL]]
 #
-# PROGRAM and MODEL default to FATHOM_PROGRAM and FATHOM_MODEL; exits with 77 (skipped) without a
-# model or Node. The client is installed once, below build/, from the lock file.
+# PROGRAM and MODEL default to FATHOM_PROGRAM and FATHOM_MODEL; without a model a tiny random one
+# serves. Exits with 77 (skipped) without Node. The client is installed once, below build/, from the
+# lock file.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,12 +11,19 @@ root=$(cd "$here/../../.." && pwd)
 export FATHOM_PROGRAM=${1:-${FATHOM_PROGRAM:-}}
 export FATHOM_MODEL=${2:-${FATHOM_MODEL:-}}
 if [[ -z $FATHOM_PROGRAM ]]; then
-  echo "usage: run.sh PROGRAM MODEL" >&2
+  echo "usage: run.sh PROGRAM [MODEL]" >&2
   exit 2
 fi
-if [[ -z $FATHOM_MODEL ]] || ! command -v npm > /dev/null; then
-  echo "skipped: needs a model and npm"
+if ! command -v npm > /dev/null; then
+  echo "skipped: needs npm"
   exit 77
+fi
+if [[ -z $FATHOM_MODEL ]]; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  FATHOM_MODEL=$folder/tiny.gguf
+  PYTHONPATH=$root/tests/e2e python3 -c 'import sys, tiny_model; tiny_model.write(sys.argv[1])' \
+    "$FATHOM_MODEL"
 fi
 
 export OPENAI_FOLDER=$root/build/openai-client
@@ -26,4 +34,4 @@ if ! cmp -s "$here/package-lock.json" "$OPENAI_FOLDER/installed.json"; then
   (cd "$OPENAI_FOLDER" && npm ci --no-progress)
   cp "$here/package-lock.json" "$OPENAI_FOLDER/installed.json"
 fi
-exec node --test --test-reporter=spec "$here/openai_test.mjs"
+node --test --test-reporter=spec "$here/openai_test.mjs"
