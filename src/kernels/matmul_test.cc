@@ -233,6 +233,26 @@ TEST_P(MatMul, DecodesAsTheReference) {
   EXPECT_EQ(std::memcmp(got.data(), expected.data(), 4096), 0);
 }
 
+// Every sum is defined to the last rounding; instruction sets with fused multiplication give its
+// bits.
+TEST(MatMulTables, Avx512AndAvx2Agree) {
+  const KernelTable& best = FindKernels("auto");
+  if (best.name != "avx512") GTEST_SKIP() << "for processors with AVX-512";
+  for (std::size_t f = 0; f < kFormatCount; ++f) {
+    const RandomWeights weights(static_cast<Format>(f), 77, 1536, 8, 1);
+    const RandomActivations x(15, 1536, 9);
+    for (const int64_t count : {1, 15}) {
+      GuardedOutput got(count, 77), expected(count, 77);
+      best.matmul[f](ArgsOf(weights, 0, 77, x.View(0, count), got.data(), got.stride()));
+      FindKernels("avx2").matmul[f](
+          ArgsOf(weights, 0, 77, x.View(0, count), expected.data(), expected.stride()));
+      for (int64_t r = 0; r < count; ++r) {
+        for (int64_t n = 0; n < 77; ++n) ASSERT_EQ(got.at(r, n), expected.at(r, n));
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, MatMul,
                          testing::Combine(testing::ValuesIn(AvailableKernels()),
                                           testing::Range(0, kFormatCount)),

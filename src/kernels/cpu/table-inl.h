@@ -2,34 +2,12 @@
 #pragma once
 
 #include "kernels/cpu/attention-inl.h"
-#include "kernels/cpu/float_matmul-inl.h"
-#include "kernels/cpu/matmul-inl.h"
+#include "kernels/cpu/matmul_table-inl.h"
 #include "kernels/cpu/vector_ops-inl.h"
 #include "kernels/kernels.h"
 
 namespace fathom {
 namespace {
-
-// The products alone, for S one of Avx2, Avx512, Portable.
-template <class S>
-void SetMatMuls(KernelTable& table) {
-  const auto set = [&](Format format, bool quantized, void (*matmul)(const MatMulArgs&) noexcept) {
-    const auto index = static_cast<std::size_t>(format);
-    table.quantized_activations[index] = quantized;
-    table.matmul[index] = matmul;
-  };
-  set(Format::kF32, false, MatMulFloat<S, RowsF32<S>>);
-  set(Format::kF16, false, MatMulFloat<S, RowsF16<S>>);
-  set(Format::kBF16, false, MatMulFloat<S, RowsBF16<S>>);
-  set(Format::kQ4_0, true, MatMulQuantized<S, BlockQ4_0<S>>);
-  set(Format::kQ4_1, true, MatMulQuantized<S, BlockQ4_1<S>>);
-  set(Format::kQ5_0, true, MatMulQuantized<S, BlockQ5_0<S>>);
-  set(Format::kQ5_1, true, MatMulQuantized<S, BlockQ5_1<S>>);
-  set(Format::kQ8_0, true, MatMulQuantized<S, BlockQ8_0<S>>);
-  set(Format::kQ4_K, true, MatMulQuantized<S, BlockQ4_K<S>>);
-  set(Format::kQ5_K, true, MatMulQuantized<S, BlockQ5_K<S>>);
-  set(Format::kQ6_K, true, MatMulQuantized<S, BlockQ6_K<S>>);
-}
 
 template <class S>
 KernelTable MakeTable(std::string_view name) {
