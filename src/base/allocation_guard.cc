@@ -18,9 +18,10 @@ thread_local int NoAllocationScope::depth_ = 0;
 namespace {
 void* Allocate(std::size_t size, std::size_t alignment) {
   CHECK(!fathom::NoAllocationScope::active());
-  void* memory = alignment <= alignof(std::max_align_t)
-                     ? std::malloc(size == 0 ? 1 : size)
-                     : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* memory =
+      alignment <= alignof(std::max_align_t)
+          ? std::malloc(size == 0 ? 1 : size)
+          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }

@@ -1,13 +1,13 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -75,9 +75,7 @@ TEST(Json, BoundsNesting) {
   EXPECT_NO_THROW(ParseJson("\"" + std::string(1000, '[') + "\\\"[\"", "x"));
 }
 
-TEST(Json, DumpReplacesBrokenUtf8) {
-  EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\"");
-}
+TEST(Json, DumpReplacesBrokenUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
 
 TEST(Sha256, MatchesPublishedVectors) {
   Sha256 empty;

@@ -1,5 +1,5 @@
-// CHECK ends the process on a broken invariant of our own code (cold paths); DCHECK does so in debug
-// builds only (hot paths). Never used for input from outside: that throws fathom::Error.
+// CHECK ends the process on a broken invariant of our own code (cold paths); DCHECK does so in
+// debug builds only (hot paths). Never used for input from outside: that throws fathom::Error.
 #pragma once
 
 namespace fathom {

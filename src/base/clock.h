@@ -5,7 +5,7 @@
 
 namespace fathom {
 
-double MonotonicSeconds();     // from an arbitrary origin; never goes back
-int64_t UnixSeconds();         // seconds since 1970-01-01 UTC
+double MonotonicSeconds();  // from an arbitrary origin; never goes back
+int64_t UnixSeconds();      // seconds since 1970-01-01 UTC
 
 }  // namespace fathom

@@ -8,20 +8,34 @@ namespace fathom {
 
 std::string_view ErrorCodeName(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid_argument";
-    case ErrorCode::kInvalidFile: return "invalid_file";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kNotFound: return "not_found";
-    case ErrorCode::kAlreadyExists: return "already_exists";
-    case ErrorCode::kContextOverflow: return "context_overflow";
-    case ErrorCode::kOutOfMemory: return "out_of_memory";
-    case ErrorCode::kNoSpace: return "no_space";
-    case ErrorCode::kIo: return "io";
-    case ErrorCode::kNetwork: return "network";
-    case ErrorCode::kPermission: return "permission";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid_argument";
+    case ErrorCode::kInvalidFile:
+      return "invalid_file";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kAlreadyExists:
+      return "already_exists";
+    case ErrorCode::kContextOverflow:
+      return "context_overflow";
+    case ErrorCode::kOutOfMemory:
+      return "out_of_memory";
+    case ErrorCode::kNoSpace:
+      return "no_space";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kNetwork:
+      return "network";
+    case ErrorCode::kPermission:
+      return "permission";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -43,7 +57,9 @@ Error SystemError(int error_number, const std::string& what) {
   std::string hint;
   switch (error_number) {
     case ENOENT:
-    case ENOTDIR: code = ErrorCode::kNotFound; break;
+    case ENOTDIR:
+      code = ErrorCode::kNotFound;
+      break;
     case ENOSPC:
     case EDQUOT:
       code = ErrorCode::kNoSpace;
@@ -51,11 +67,20 @@ Error SystemError(int error_number, const std::string& what) {
       break;
     case EACCES:
     case EPERM:
-    case EROFS: code = ErrorCode::kPermission; break;
-    case ENOMEM: code = ErrorCode::kOutOfMemory; break;
-    case EEXIST: code = ErrorCode::kAlreadyExists; break;
-    case EADDRINUSE: code = ErrorCode::kUnavailable; break;
-    default: break;
+    case EROFS:
+      code = ErrorCode::kPermission;
+      break;
+    case ENOMEM:
+      code = ErrorCode::kOutOfMemory;
+      break;
+    case EEXIST:
+      code = ErrorCode::kAlreadyExists;
+      break;
+    case EADDRINUSE:
+      code = ErrorCode::kUnavailable;
+      break;
+    default:
+      break;
   }
   return Error(code, what + ": " + std::strerror(error_number), hint);
 }

@@ -5,8 +5,8 @@
 namespace fathom {
 namespace {
 
-// Nesting is bounded before the recursive parts of the library see the text: a request of a megabyte
-// of '[' must be an error, not a deep tree. Brackets inside strings are skipped.
+// Nesting is bounded before the recursive parts of the library see the text: a request of a
+// megabyte of '[' must be an error, not a deep tree. Brackets inside strings are skipped.
 void CheckDepth(std::string_view text, const std::string& what, std::size_t max_depth) {
   std::size_t depth = 0;
   bool in_string = false;
@@ -22,9 +22,9 @@ void CheckDepth(std::string_view text, const std::string& what, std::size_t max_
       in_string = true;
     } else if (c == '[' || c == '{') {
       if (++depth > max_depth) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    what + " nests deeper than " + std::to_string(max_depth) + " levels at byte " +
-                        std::to_string(i));
+        throw Error(ErrorCode::kInvalidArgument, what + " nests deeper than " +
+                                                     std::to_string(max_depth) +
+                                                     " levels at byte " + std::to_string(i));
       }
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
@@ -46,8 +46,8 @@ Json ParseJson(std::string_view text, const std::string& what, std::size_t max_d
       reason = reason.substr(colon + 2);
     }
     reason = reason.substr(0, reason.find("; last read"));
-    throw Error(ErrorCode::kInvalidArgument, what + " is not valid JSON at byte " +
-                                                 std::to_string(error.byte) + ": " + reason);
+    throw Error(ErrorCode::kInvalidArgument,
+                what + " is not valid JSON at byte " + std::to_string(error.byte) + ": " + reason);
   } catch (const Json::out_of_range&) {
     throw Error(ErrorCode::kInvalidArgument, what + " has a number that is too large");
   }

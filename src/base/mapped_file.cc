@@ -1,12 +1,12 @@
 #include "base/mapped_file.h"
 
-#include <cerrno>
-#include <utility>
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,9 +23,8 @@ MappedFile MappedFile::Open(const std::filesystem::path& path) {
   }
   if (!S_ISREG(info.st_mode) || info.st_size == 0) {
     ::close(fd);
-    throw Error(ErrorCode::kInvalidFile, path.string() + (S_ISREG(info.st_mode)
-                                                              ? " is empty"
-                                                              : " is not a regular file"));
+    throw Error(ErrorCode::kInvalidFile,
+                path.string() + (S_ISREG(info.st_mode) ? " is empty" : " is not a regular file"));
   }
   void* mapping =
       ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_SHARED, fd, 0);

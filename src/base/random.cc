@@ -20,8 +20,8 @@ std::array<uint32_t, 4> Philox4x32(uint64_t key, std::array<uint32_t, 4> c) {
 }
 
 double UniformAt(uint64_t seed, uint64_t position, uint32_t stream) {
-  const auto bits = Philox4x32(seed, {static_cast<uint32_t>(position),
-                                      static_cast<uint32_t>(position >> 32), stream, 0});
+  const auto bits = Philox4x32(
+      seed, {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), stream, 0});
   const uint64_t wide = (static_cast<uint64_t>(bits[0]) << 32) | bits[1];
   return static_cast<double>(wide >> 11) * 0x1.0p-53;
 }

@@ -1,6 +1,6 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011). A draw depends only on its key and counter, never on what was drawn before, so
-// a sampled reply is the same alone, in company, and after a restart.
+// 1, 2, 3", SC 2011). A draw depends only on its key and counter, never on what was drawn before,
+// so a sampled reply is the same alone, in company, and after a restart.
 #pragma once
 
 #include <array>

@@ -1,11 +1,11 @@
 #include "base/sha256.h"
 
+#include <openssl/evp.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <vector>
-
-#include <openssl/evp.h>
 
 #include "base/check.h"
 #include "base/error.h"

@@ -1,10 +1,10 @@
 #include "base/system_memory.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
-
-#include <unistd.h>
 
 namespace fathom {
 namespace {

@@ -1,5 +1,8 @@
 #include "base/thread_pool.h"
 
+#include <hwloc.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -7,9 +10,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <hwloc.h>
-#include <sched.h>
 
 #include "base/allocation_guard.h"
 #include "base/check.h"

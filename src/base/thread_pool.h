@@ -22,16 +22,17 @@ class ThreadPool {
 
   int threads() const;
 
-  // Runs body(task, worker) for every task in [0, tasks), worker in [0, threads()); returns when all
-  // are done. Tasks are handed out one by one, in order, to whoever is free: no result may depend on
-  // which worker ran a task. `body` must not throw. One loop at a time, from one thread; never
-  // nested. Allocates nothing.
+  // Runs body(task, worker) for every task in [0, tasks), worker in [0, threads()); returns when
+  // all are done. Tasks are handed out one by one, in order, to whoever is free: no result may
+  // depend on which worker ran a task. `body` must not throw. One loop at a time, from one thread;
+  // never nested. Allocates nothing.
   template <class Body>
   void ParallelFor(int64_t tasks, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
-    Run(tasks, [](void* state, int64_t task, int worker) {
-      (*static_cast<Plain*>(state))(task, worker);
-    }, const_cast<void*>(static_cast<const void*>(&body)));
+    Run(
+        tasks,
+        [](void* state, int64_t task, int worker) { (*static_cast<Plain*>(state))(task, worker); },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

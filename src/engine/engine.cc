@@ -29,7 +29,9 @@ constexpr int64_t kDefaultContexts = 16;
 
 int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-std::string Megabytes(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; }
+std::string Megabytes(int64_t bytes) {
+  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB";
+}
 
 // Options with every default resolved.
 struct Settings {
@@ -167,9 +169,9 @@ class Engine::Impl {
     if (request.prompt.empty()) throw Error(ErrorCode::kInvalidArgument, "the prompt is empty");
     for (const int32_t id : request.prompt) {
       if (id < 0 || id >= model_.spec().vocabulary) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    "token id " + std::to_string(id) + " is outside the vocabulary of " +
-                        std::to_string(model_.spec().vocabulary));
+        throw Error(ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
+                                                     " is outside the vocabulary of " +
+                                                     std::to_string(model_.spec().vocabulary));
       }
     }
     Validate(request.sampling);
@@ -229,16 +231,16 @@ class Engine::Impl {
     }
   }
 
-  // Finds what of the tokens is cached already and makes sure that the rest fits. A sequence that was
-  // set aside comes through here again, with its reply so far.
+  // Finds what of the tokens is cached already and makes sure that the rest fits. A sequence that
+  // was set aside comes through here again, with its reply so far.
   bool TryStart(Sequence& s) {
     if (s.tokens.empty()) Prepare(s);
     s.node = cache_.OpenRoot(s.request.cache_key);
     s.pages.clear();
     // The last token is always evaluated: its logits are wanted. Scoring wants those of all.
-    const std::span<const int32_t> reusable =
-        s.request.score_prompt ? std::span<const int32_t>()
-                               : std::span(s.tokens).first(s.tokens.size() - 1);
+    const std::span<const int32_t> reusable = s.request.score_prompt
+                                                  ? std::span<const int32_t>()
+                                                  : std::span(s.tokens).first(s.tokens.size() - 1);
     const PageCache::Node root = s.node;
     s.node = cache_.MatchFullPages(root, reusable, s.pages);
     cache_.Unpin(root);
@@ -302,8 +304,8 @@ class Engine::Impl {
   }
 
   std::byte* DataOf(PageCache::Page page) {
-    return cache_memory_.data() + static_cast<std::size_t>(page) *
-                                      static_cast<std::size_t>(settings_.page_bytes);
+    return cache_memory_.data() +
+           static_cast<std::size_t>(page) * static_cast<std::size_t>(settings_.page_bytes);
   }
 
   void Step() {
@@ -319,20 +321,23 @@ class Engine::Impl {
     Conclude();
   }
 
-  // Decides who gets how much and gives everyone in the plan the pages for it. When memory runs out,
-  // the youngest sequence is set aside and its work repeated later, from the cache if that lasts.
+  // Decides who gets how much and gives everyone in the plan the pages for it. When memory runs
+  // out, the youngest sequence is set aside and its work repeated later, from the cache if that
+  // lasts.
   void Plan() {
     while (true) {
       demands_.clear();
       for (const SequencePtr& s : running_) {
-        demands_.push_back({s->pending(), s->request.score_prompt && s->evaluated < s->prompt_size});
+        demands_.push_back(
+            {s->pending(), s->request.score_prompt && s->evaluated < s->prompt_size});
       }
       PlanStep(settings_.limits, demands_, plan_);
       const bool fits = std::all_of(plan_.begin(), plan_.end(), [&](const StepShare& share) {
         return GrowPages(*running_[static_cast<std::size_t>(share.sequence)], share.tokens);
       });
       if (fits) return;
-      CHECK(running_.size() > 1);  // one sequence alone always fits: its context is bounded by the cache
+      CHECK(running_.size() >
+            1);  // one sequence alone always fits: its context is bounded by the cache
       SetAside();
     }
   }
@@ -423,7 +428,7 @@ class Engine::Impl {
     totals_.prompt_tokens += static_cast<int64_t>(step_tokens_.size()) - decoded;
     ++totals_.steps;
     (decoded == static_cast<int64_t>(step_tokens_.size()) ? totals_.decode_seconds
-                                                           : totals_.prefill_seconds) +=
+                                                          : totals_.prefill_seconds) +=
         step_seconds_;
     std::erase_if(running_, [](const SequencePtr& s) { return s->sink == nullptr; });
   }
@@ -439,8 +444,8 @@ class Engine::Impl {
     }
   }
 
-  // Rows for positions first .. first + count - 1 tell of the tokens one further on. A sequence that
-  // was set aside comes by the same tokens again and tells of each once.
+  // Rows for positions first .. first + count - 1 tell of the tokens one further on. A sequence
+  // that was set aside comes by the same tokens again and tells of each once.
   void ReportScores(Sequence& s, int64_t first, int64_t count, const float* logits) {
     if (s.scored == 0) {
       TokenEvent event{.kind = TokenEvent::Kind::kPrompt, .id = s.tokens.front()};
@@ -466,7 +471,8 @@ class Engine::Impl {
     TokenEvent event;
     int32_t id;
     if (s.request.top_logprobs.has_value()) {
-      // The log-probability is that of the model itself, so it is taken before the sampler's changes.
+      // The log-probability is that of the model itself, so it is taken before the sampler's
+      // changes.
       const auto vocabulary = static_cast<std::size_t>(model_.spec().vocabulary);
       unchanged_.assign(logits, logits + vocabulary);
       id = sampler_.Sample(s.request.sampling, s.tokens, s.prompt_size, logits);

@@ -1,6 +1,6 @@
 // The public face of the engine: token ids in, token ids out. One thread owns all live state
-// (sequences, cache pages, sampler state); callers submit requests and receive events. No text, JSON,
-// HTTP or files in here.
+// (sequences, cache pages, sampler state); callers submit requests and receive events. No text,
+// JSON, HTTP or files in here.
 //
 // The caller hands over the whole prefix each time; the engine decides what to reuse.
 #pragma once
@@ -26,8 +26,8 @@ struct GuideDecision {
   Action action = Action::kContinue;
 };
 
-// How a request steers its own decoding, on the engine thread, at the exact token. Must be quick and
-// must not throw; a guide that needs another thread posts a message to it.
+// How a request steers its own decoding, on the engine thread, at the exact token. Must be quick
+// and must not throw; a guide that needs another thread posts a message to it.
 class TokenGuide {
  public:
   virtual ~TokenGuide() = default;
@@ -46,15 +46,15 @@ struct SamplingParams {
   float repetition_penalty = 1.0f;  // CTRL's, over prompt and reply; 1: off
   float frequency_penalty = 0.0f;   // OpenAI's, over the reply
   float presence_penalty = 0.0f;
-  uint64_t seed = 0;                // with the position, determines every draw
+  uint64_t seed = 0;  // with the position, determines every draw
 };
 
 // Throws Error(kInvalidArgument) that names the first parameter out of its range.
 void Validate(const SamplingParams& params);
 
 struct Request {
-  std::vector<int32_t> prompt;          // at least one id
-  int64_t max_tokens = -1;              // -1: up to the context's end
+  std::vector<int32_t> prompt;  // at least one id
+  int64_t max_tokens = -1;      // -1: up to the context's end
   SamplingParams sampling;
   std::vector<int32_t> stop_ids;        // end the reply; the id itself is sent as the last event
   std::optional<int32_t> top_logprobs;  // set: each event carries its log-probability and that many
@@ -74,11 +74,11 @@ struct TokenLogprob {
 
 struct Usage {
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens = 0;      // of the prompt: taken from the cache, not evaluated
+  int64_t cached_tokens = 0;  // of the prompt: taken from the cache, not evaluated
   int64_t completion_tokens = 0;
-  double queue_seconds = 0;       // submit to first work
-  double prefill_seconds = 0;     // first work to first token
-  double decode_seconds = 0;      // first token to last
+  double queue_seconds = 0;    // submit to first work
+  double prefill_seconds = 0;  // first work to first token
+  double decode_seconds = 0;   // first token to last
 };
 
 struct TokenEvent {
@@ -90,11 +90,11 @@ struct TokenEvent {
   Kind kind = Kind::kToken;
   int32_t id = -1;
   std::optional<float> logprob;
-  std::vector<TokenLogprob> top;     // most probable first
+  std::vector<TokenLogprob> top;  // most probable first
   // kDone only:
   FinishReason finish = FinishReason::kStop;
   Usage usage;
-  std::optional<Error> error;        // with kError
+  std::optional<Error> error;  // with kError
 };
 
 // Receives the events of one request, in order, on the engine thread. Must be quick and must not
@@ -142,8 +142,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Queues a request. Throws Error at once for what can be known at once: kInvalidArgument (empty
-  // prompt, id outside the vocabulary, bad sampling parameter), kContextOverflow (with both lengths),
-  // kUnavailable (shutting down, queue full).
+  // prompt, id outside the vocabulary, bad sampling parameter), kContextOverflow (with both
+  // lengths), kUnavailable (shutting down, queue full).
   std::shared_ptr<Ticket> Submit(Request request, EventSink sink);
 
   int64_t context_length() const;

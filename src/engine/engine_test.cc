@@ -1,39 +1,20 @@
 #include "engine/engine.h"
 
-#include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <mutex>
-#include <new>
-#include <sstream>
-#include <thread>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
 #include "base/allocation_guard.h"
 #include "base/json.h"
+#include "engine/test_allocation_count.h"
 #include "formats/gguf.h"
-
-// Counts heap allocations made inside a NoAllocationScope. Debug builds bring a hook that ends the
-// process instead, and sanitizers bring their own operator new.
-#if !defined(FATHOM_ALLOCATION_GUARD) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define FATHOM_COUNT_ALLOCATIONS 1
-namespace {
-std::atomic<int64_t> forbidden_allocations{0};
-}
-void* operator new(std::size_t size) {
-  if (fathom::NoAllocationScope::active()) ++forbidden_allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace fathom {
 namespace {
@@ -383,7 +364,7 @@ TEST_F(EngineTest, StatsAddUp) {
 }
 
 TEST_F(EngineTest, DecodingAllocatesNothing) {
-#ifdef FATHOM_COUNT_ALLOCATIONS
+  TakeForbiddenAllocations();
   for (const KernelTable* kernels : AvailableKernels()) {
     Engine engine(*model_, Options(*kernels));
     Collector collector;
@@ -392,16 +373,14 @@ TEST_F(EngineTest, DecodingAllocatesNothing) {
     }
     collector.WaitForAll();
   }
-  EXPECT_EQ(forbidden_allocations.load(), 0);
-  // The hook works: an allocation inside a scope is seen.
-  {
+  const std::optional<int64_t> found = TakeForbiddenAllocations();
+  if (!found) GTEST_SKIP() << "another allocator hook is active in this build";
+  EXPECT_EQ(*found, 0);
+  {  // The hook works: an allocation inside a scope is seen.
     const NoAllocationScope guard;
     ::operator delete(::operator new(8));
   }
-  EXPECT_EQ(forbidden_allocations.exchange(0), 1);
-#else
-  GTEST_SKIP() << "another allocator hook is active in this build";
-#endif
+  EXPECT_EQ(TakeForbiddenAllocations(), 1);
 }
 
 }  // namespace

@@ -6,8 +6,7 @@
 
 namespace fathom {
 
-PageCache::PageCache(int32_t pages)
-    : entries_(static_cast<std::size_t>(pages)), free_(pages) {
+PageCache::PageCache(int32_t pages) : entries_(static_cast<std::size_t>(pages)), free_(pages) {
   free_pages_.reserve(static_cast<std::size_t>(pages));
   for (Page page = pages - 1; page >= 0; --page) free_pages_.push_back(page);
 }
@@ -85,9 +84,9 @@ PageCache::Node PageCache::MatchFullPages(Node root, std::span<const int32_t> to
   Node node = root;
   while (tokens.size() >= kPageTokens) {
     Node child = FirstChild(node);
-    while (child != kNone && !(At(child).tokens_held == kPageTokens &&
-                               std::equal(At(child).tokens.begin(), At(child).tokens.end(),
-                                          tokens.begin()))) {
+    while (child != kNone &&
+           !(At(child).tokens_held == kPageTokens &&
+             std::equal(At(child).tokens.begin(), At(child).tokens.end(), tokens.begin()))) {
       child = At(child).next_sibling;
     }
     if (child == kNone) break;
@@ -105,10 +104,12 @@ PageCache::Page PageCache::MatchPartialPage(Node node, std::span<const int32_t> 
   shared = 0;
   for (Node child = FirstChild(node); child != kNone; child = At(child).next_sibling) {
     const Entry& entry = At(child);
-    const auto limit = std::min<std::size_t>(tokens.size(), static_cast<std::size_t>(entry.tokens_held));
+    const auto limit =
+        std::min<std::size_t>(tokens.size(), static_cast<std::size_t>(entry.tokens_held));
     int64_t equal = 0;
     while (static_cast<std::size_t>(equal) < limit &&
-           entry.tokens[static_cast<std::size_t>(equal)] == tokens[static_cast<std::size_t>(equal)]) {
+           entry.tokens[static_cast<std::size_t>(equal)] ==
+               tokens[static_cast<std::size_t>(equal)]) {
       ++equal;
     }
     if (equal > shared) {
@@ -146,8 +147,8 @@ PageCache::Page PageCache::Share(Node& node, Page page, std::span<const int32_t>
   for (Node child = FirstChild(node); child != kNone;) {
     const Node next = At(child).next_sibling;
     const Entry& entry = At(child);
-    const bool prefix = std::equal(entry.tokens.begin(), entry.tokens.begin() + entry.tokens_held,
-                                   tokens.begin());
+    const bool prefix =
+        std::equal(entry.tokens.begin(), entry.tokens.begin() + entry.tokens_held, tokens.begin());
     if (prefix && entry.tokens_held == kPageTokens) {
       result = child;
     } else if (prefix && entry.pins == 0) {  // a shorter page that this one makes useless

@@ -1,9 +1,9 @@
 // Which cache page holds what. Pages are numbers; their memory belongs to the engine.
 //
-// A page is free, private to a running sequence, or shared: filed in a prefix tree under the tokens it
-// holds, where later requests find it. Shared pages that no running sequence needs are kept until
-// their room is wanted and then go, least recently used first, leaves before parents. A tree per cache
-// key keeps the prefixes of different owners apart.
+// A page is free, private to a running sequence, or shared: filed in a prefix tree under the tokens
+// it holds, where later requests find it. Shared pages that no running sequence needs are kept
+// until their room is wanted and then go, least recently used first, leaves before parents. A tree
+// per cache key keeps the prefixes of different owners apart.
 //
 // Not thread-safe: the engine thread owns it.
 #pragma once
@@ -24,8 +24,8 @@ class PageCache {
   using Page = int32_t;
   static constexpr Page kNone = -1;
 
-  // A place in a tree: the root of a cache key, or a full shared page. Whoever holds a Node pins it and
-  // everything above it; nodes are counted (Pin, Unpin).
+  // A place in a tree: the root of a cache key, or a full shared page. Whoever holds a Node pins it
+  // and everything above it; nodes are counted (Pin, Unpin).
   using Node = int32_t;
 
   explicit PageCache(int32_t pages);
@@ -35,8 +35,9 @@ class PageCache {
   void Pin(Node node);
   void Unpin(Node node);
 
-  // The longest chain of full pages below `root` that holds the start of `tokens`, appended to `pages`.
-  // Returns the last node, pinned once for the caller (`root` itself when nothing matches).
+  // The longest chain of full pages below `root` that holds the start of `tokens`, appended to
+  // `pages`. Returns the last node, pinned once for the caller (`root` itself when nothing
+  // matches).
   Node MatchFullPages(Node root, std::span<const int32_t> tokens, std::vector<Page>& pages);
 
   // The child of `node` that shares the most leading tokens with `tokens`; `shared` says how many.
@@ -48,9 +49,9 @@ class PageCache {
   Page Allocate();
   void FreePrivate(Page page);
 
-  // Files a private page that holds exactly kPageTokens `tokens` below `node`. When the tree already
-  // has such a page, `page` is freed and the old one is returned. The result becomes the caller's node:
-  // its pin moves from `node` to the result.
+  // Files a private page that holds exactly kPageTokens `tokens` below `node`. When the tree
+  // already has such a page, `page` is freed and the old one is returned. The result becomes the
+  // caller's node: its pin moves from `node` to the result.
   Page Share(Node& node, Page page, std::span<const int32_t> tokens);
 
   // Files a private page holding fewer tokens, for a sequence that ends; freed when nobody gains.

@@ -1,10 +1,10 @@
 #include "engine/page_cache.h"
 
+#include <gtest/gtest.h>
+
 #include <numeric>
 #include <random>
 #include <set>
-
-#include <gtest/gtest.h>
 
 namespace fathom {
 namespace {
@@ -85,7 +85,7 @@ TEST(PageCache, EvictsTheLeastRecentlyUsedFromItsEnd) {
   FileSequence(cache, "", Range(0, 64));
   FileSequence(cache, "", Range(1000, 64));
   EXPECT_EQ(cache.available(), 4);
-  const PageCache::Page first = cache.Allocate();  // takes the old sequence's last page
+  const PageCache::Page first = cache.Allocate();   // takes the old sequence's last page
   const PageCache::Page second = cache.Allocate();  // and then its first
   EXPECT_EQ(Find(cache, "", Range(0, 64)), 0);
   EXPECT_EQ(Find(cache, "", Range(1000, 64)), 64);
@@ -109,7 +109,8 @@ TEST(PageCache, NeverEvictsWhatIsPinned) {
   PageCache::Node node = cache.OpenRoot("");
   const Tokens tokens = Range(0, 96);
   for (int i = 0; i < 3; ++i) {
-    cache.Share(node, cache.Allocate(), std::span(tokens).subspan(static_cast<std::size_t>(i) * 32, 32));
+    cache.Share(node, cache.Allocate(),
+                std::span(tokens).subspan(static_cast<std::size_t>(i) * 32, 32));
   }
   EXPECT_EQ(cache.available(), 0);
   EXPECT_EQ(cache.Allocate(), PageCache::kNone);
@@ -134,8 +135,9 @@ TEST(PageCache, RandomLife) {
   const auto end = [&](Live& s) {
     if (!s.own.empty()) {
       const auto held = static_cast<std::size_t>(s.shared_pages) * kPageTokens;
-      cache.SharePartial(s.node, s.own[0],
-                         std::span(s.tokens).subspan(held, static_cast<std::size_t>(s.evaluated) - held));
+      cache.SharePartial(
+          s.node, s.own[0],
+          std::span(s.tokens).subspan(held, static_cast<std::size_t>(s.evaluated) - held));
     }
     cache.Unpin(s.node);
   };
@@ -143,7 +145,8 @@ TEST(PageCache, RandomLife) {
     if (live.size() < 4 && random() % 4 == 0) {
       Tokens tokens;
       // Few different prefixes, so that sequences meet in the tree.
-      for (int i = 0; i < 160; ++i) tokens.push_back(static_cast<int32_t>(i % 40 == 0 ? random() % 2 : i));
+      for (int i = 0; i < 160; ++i)
+        tokens.push_back(static_cast<int32_t>(i % 40 == 0 ? random() % 2 : i));
       const PageCache::Node root = cache.OpenRoot(random() % 2 ? "a" : "b");
       std::vector<PageCache::Page> pages;
       const PageCache::Node node = cache.MatchFullPages(root, std::span(tokens).first(150), pages);

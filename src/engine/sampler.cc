@@ -70,8 +70,7 @@ void Sampler::Penalize(const SamplingParams& params, std::span<const int32_t> co
     for (const int32_t id : reply) {
       int32_t& count = counts_[static_cast<std::size_t>(id)];
       if (count == 0) continue;  // already done
-      logits[id] -= params.presence_penalty +
-                    params.frequency_penalty * static_cast<float>(count);
+      logits[id] -= params.presence_penalty + params.frequency_penalty * static_cast<float>(count);
       count = 0;
     }
   }
@@ -125,8 +124,8 @@ int64_t Sampler::SelectCandidates(const SamplingParams& params, const float* log
     SortBest(logits, params.top_k);
     return keep(params.top_k, weigh(params.top_k));
   }
-  // Without top-k, what can be kept is nearly always within a few units of the best logit: only when
-  // the filters keep all of that, more is looked at.
+  // Without top-k, what can be kept is nearly always within a few units of the best logit: only
+  // when the filters keep all of that, more is looked at.
   const double total =
       params.top_p < 1.0f
           ? std::exp(static_cast<double>(kernels_.log_sum_exp(logits, vocabulary_)) - best)

@@ -21,13 +21,13 @@ class Sampler {
   int32_t Sample(const SamplingParams& params, std::span<const int32_t> context,
                  int64_t prompt_size, float* logits);
 
-  // Log-probability of `id` under the softmax of unchanged logits, and the `count` most probable ids
-  // (most probable first, ties by id) into `top`, which is reused.
+  // Log-probability of `id` under the softmax of unchanged logits, and the `count` most probable
+  // ids (most probable first, ties by id) into `top`, which is reused.
   float Logprob(const float* logits, int32_t id, int32_t count, std::vector<TokenLogprob>& top);
 
  private:
-  void Penalize(const SamplingParams& params, std::span<const int32_t> context,
-                int64_t prompt_size, float* logits);
+  void Penalize(const SamplingParams& params, std::span<const int32_t> context, int64_t prompt_size,
+                float* logits);
   int64_t SelectCandidates(const SamplingParams& params, const float* logits);
   // Sorts the `count` best ids to the front of candidates_, best first.
   void SortBest(const float* logits, int64_t count);

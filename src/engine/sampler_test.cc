@@ -1,11 +1,11 @@
 #include "engine/sampler.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
-
-#include <gtest/gtest.h>
 
 #include "base/random.h"
 
@@ -124,8 +124,9 @@ TEST(Sampler, BrokenLogitsDoNotBreakTheSampler) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float temperature : {0.0f, 1.0f}) {
-    for (const Logits& logits : {Logits{nan, nan, nan}, Logits{nan, 1, 2},
-                                 Logits{-infinity, -infinity, -infinity}, Logits{infinity, 1, nan}}) {
+    for (const Logits& logits :
+         {Logits{nan, nan, nan}, Logits{nan, 1, 2}, Logits{-infinity, -infinity, -infinity},
+          Logits{infinity, 1, nan}}) {
       const int32_t id = Draw({.temperature = temperature, .top_p = 0.9f}, logits);
       EXPECT_GE(id, 0);
       EXPECT_LT(id, 3);

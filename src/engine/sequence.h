@@ -17,18 +17,18 @@ struct Sequence {
   EventSink sink;
   std::shared_ptr<std::atomic<bool>> cancelled;
 
-  // Prompt and reply so far. Capacity for the longest possible reply is reserved at admission, as in
-  // the vectors below: decoding allocates nothing.
+  // Prompt and reply so far. Capacity for the longest possible reply is reserved at admission, as
+  // in the vectors below: decoding allocates nothing.
   std::vector<int32_t> tokens;
   int64_t prompt_size = 0;
-  int64_t token_limit = 0;     // tokens.size() at which the reply ends
-  int64_t evaluated = 0;       // leading tokens whose keys and values are in the cache
-  int64_t scored = 0;          // prompt tokens whose log-probability was reported
+  int64_t token_limit = 0;  // tokens.size() at which the reply ends
+  int64_t evaluated = 0;    // leading tokens whose keys and values are in the cache
+  int64_t scored = 0;       // prompt tokens whose log-probability was reported
 
-  std::vector<PageCache::Page> pages;   // page i holds positions 32i .. 32i+31
-  std::vector<std::byte*> page_data;    // their memory
+  std::vector<PageCache::Page> pages;       // page i holds positions 32i .. 32i+31
+  std::vector<std::byte*> page_data;        // their memory
   PageCache::Node node = PageCache::kNone;  // tree place of the last shared page (or the root)
-  int64_t shared_pages = 0;             // leading pages that are in the tree
+  int64_t shared_pages = 0;                 // leading pages that are in the tree
 
   double submitted_at = 0, started_at = 0, first_token_at = 0;
   Usage usage;

@@ -1,5 +1,6 @@
-// The one interface the engine sees of an architecture: constant weights, a cache layout and Forward.
-// A model allocates nothing in Forward, owns no cache, samples nothing and starts no thread.
+// The one interface the engine sees of an architecture: constant weights, a cache layout and
+// Forward. A model allocates nothing in Forward, owns no cache, samples nothing and starts no
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +19,13 @@ namespace fathom {
 
 // What every architecture can say of itself, validated when the model is bound.
 struct ModelSpec {
-  std::string architecture;   // "llama"
+  std::string architecture;  // "llama"
   int64_t vocabulary = 0;
   int64_t layers = 0;
   int64_t hidden = 0;
-  int64_t context_length = 0;      // trained positions, rope scaling included
-  int64_t parameters = 0;          // all weights
-  int64_t active_parameters = 0;   // multiplied per token, output head included
+  int64_t context_length = 0;          // trained positions, rope scaling included
+  int64_t parameters = 0;              // all weights
+  int64_t active_parameters = 0;       // multiplied per token, output head included
   int64_t weight_bytes_per_token = 0;  // read once per decoded token
 };
 
@@ -44,9 +45,9 @@ struct SequenceSlice {
 
 // One step of many sequences, as plain arrays. Rows of a sequence are consecutive.
 struct StepBatch {
-  std::span<const int32_t> tokens;             // [rows]
+  std::span<const int32_t> tokens;  // [rows]
   std::span<const SequenceSlice> sequences;
-  std::span<const int32_t> logit_rows;         // rows whose logits are wanted, ascending
+  std::span<const int32_t> logit_rows;  // rows whose logits are wanted, ascending
 };
 
 // Records intermediate results for tests; null in production.
@@ -54,7 +55,8 @@ class DebugTap {
  public:
   virtual ~DebugTap() = default;
   // `name` as "layer.3.hidden"; rows x columns floats, valid during the call only.
-  virtual void Record(const std::string& name, const float* data, int64_t rows, int64_t columns) = 0;
+  virtual void Record(const std::string& name, const float* data, int64_t rows,
+                      int64_t columns) = 0;
 };
 
 // Everything Forward works with besides its arguments. Belongs to one thread at a time.
@@ -79,8 +81,8 @@ class Model {
 };
 
 // Binds the architecture named by the file ("general.architecture"): every semantic key is used or
-// refused. The file must outlive the model. Throws Error(kInvalidFile) or Error(kUnsupported) naming
-// key or tensor, expected and found.
+// refused. The file must outlive the model. Throws Error(kInvalidFile) or Error(kUnsupported)
+// naming key or tensor, expected and found.
 std::unique_ptr<Model> BindModel(const ModelFile& file);
 
 }  // namespace fathom

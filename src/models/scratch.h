@@ -1,5 +1,5 @@
-// A bump allocator over one buffer made beforehand: Forward takes what it needs and gives it back all
-// at once. Running out is a broken invariant (ScratchBytes was wrong), not an error.
+// A bump allocator over one buffer made beforehand: Forward takes what it needs and gives it back
+// all at once. Running out is a broken invariant (ScratchBytes was wrong), not an error.
 #pragma once
 
 #include <cstddef>

@@ -16,8 +16,8 @@ int64_t QueryBlocks(const SequenceSlice& slice) {
   return (slice.tokens + kQueryBlock - 1) / kQueryBlock;
 }
 
-// Finds the sequence that owns task `task` when sequence s has tasks_of(s) of them; on return `task`
-// counts inside that sequence.
+// Finds the sequence that owns task `task` when sequence s has tasks_of(s) of them; on return
+// `task` counts inside that sequence.
 template <class TasksOf>
 const SequenceSlice& Locate(const StepBatch& batch, int64_t& task, TasksOf tasks_of) {
   std::size_t index = 0;
@@ -57,8 +57,7 @@ void StoreKv(ExecContext& context, const GroupedAttentionShape& shape, const Ste
   }
   const auto count = static_cast<int64_t>(batch.sequences.size());
   context.pool.ParallelFor(count * shape.kv_heads, [&](int64_t task, int) {
-    store(batch.sequences[static_cast<std::size_t>(task / shape.kv_heads)],
-          task % shape.kv_heads);
+    store(batch.sequences[static_cast<std::size_t>(task / shape.kv_heads)], task % shape.kv_heads);
   });
 }
 

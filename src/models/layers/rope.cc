@@ -31,8 +31,7 @@ RopeTable::RopeTable(const RopeSpec& spec) {
     high = std::min(std::ceil(IndexOfRotations(spec, spec.beta_slow)),
                     static_cast<double>(spec.rotary_dim - 1));
     if (high <= low) high = low + 0.001;  // as the reference: never divide by zero
-    magnitude_ =
-        static_cast<float>(spec.attention_factor * (0.1 * std::log(spec.factor) + 1.0));
+    magnitude_ = static_cast<float>(spec.attention_factor * (0.1 * std::log(spec.factor) + 1.0));
   }
   for (int64_t i = 0; i < count; ++i) {
     double frequency =

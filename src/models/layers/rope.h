@@ -10,12 +10,12 @@ namespace fathom {
 enum class RopeScaling : uint8_t { kNone, kLinear, kYarn };
 
 struct RopeSpec {
-  int64_t rotary_dim = 0;   // rotated values per head; even
-  double base = 10000.0;    // "rope.freq_base", theta
+  int64_t rotary_dim = 0;  // rotated values per head; even
+  double base = 10000.0;   // "rope.freq_base", theta
   RopeScaling scaling = RopeScaling::kNone;
-  double factor = 1.0;      // "rope.scaling.factor"
+  double factor = 1.0;  // "rope.scaling.factor"
   // YaRN only (arXiv 2309.00071):
-  int64_t original_context = 0;   // "rope.scaling.original_context_length"
+  int64_t original_context = 0;  // "rope.scaling.original_context_length"
   double beta_fast = 32.0;
   double beta_slow = 1.0;
   double attention_factor = 1.0;  // multiplies the 0.1 ln(factor) + 1 of section 3.4

@@ -1,8 +1,8 @@
 #include "models/layers/rope.h"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace fathom {
 namespace {
@@ -33,8 +33,8 @@ TEST(Rope, DivisorsApplyPerFrequency) {
   EXPECT_FLOAT_EQ(rope.frequencies()[1], 0.1f / 8);
 }
 
-// The interpolation band of DeepSeek's configuration (dim 64, base 1e4, 4096 tokens, betas 32 and 1)
-// runs from frequency 10 to 23: below it nothing changes, above it all is divided.
+// The interpolation band of DeepSeek's configuration (dim 64, base 1e4, 4096 tokens, betas 32 and
+// 1) runs from frequency 10 to 23: below it nothing changes, above it all is divided.
 TEST(Rope, YarnLeavesFastFrequenciesAndDividesSlowOnes) {
   const RopeSpec plain{.rotary_dim = 64, .base = 10000};
   RopeSpec yarn = plain;

@@ -77,15 +77,16 @@ void RefuseUnknownKeys(const ModelFile& file) {
     if (!key.starts_with(kPrefix)) continue;
     const std::string_view name = std::string_view(key).substr(kPrefix.size());
     if (std::find(kKnownKeys.begin(), kKnownKeys.end(), name) == kKnownKeys.end()) {
-      throw Error(ErrorCode::kUnsupported, file.path().string() + ": key '" + key +
-                                               "' is not known to the llama architecture here",
-                  "it may change the result, so the file is not run");
+      throw Error(
+          ErrorCode::kUnsupported,
+          file.path().string() + ": key '" + key + "' is not known to the llama architecture here",
+          "it may change the result, so the file is not run");
     }
   }
   if (const auto experts = file.Integer(Reader::Key("expert_count")); experts.value_or(0) != 0) {
-    throw Error(ErrorCode::kUnsupported,
-                file.path().string() + ": llama with " + std::to_string(*experts) +
-                    " experts (mixture of experts) is not supported");
+    throw Error(ErrorCode::kUnsupported, file.path().string() + ": llama with " +
+                                             std::to_string(*experts) +
+                                             " experts (mixture of experts) is not supported");
   }
 }
 
@@ -105,12 +106,13 @@ void ParseAttention(const ModelFile& file, const Reader& reader, Config& config)
               std::to_string(shape.heads));
   }
   shape.head_dim = reader.CountOr("attention.key_length", config.hidden / shape.heads, kMaxHeadDim);
-  const int64_t value_length = reader.CountOr("attention.value_length", shape.head_dim, kMaxHeadDim);
+  const int64_t value_length =
+      reader.CountOr("attention.value_length", shape.head_dim, kMaxHeadDim);
   if (value_length != shape.head_dim || shape.head_dim % 8 != 0) {
-    throw Error(ErrorCode::kUnsupported,
-                file.path().string() + ": head sizes of " + std::to_string(shape.head_dim) +
-                    " (keys) and " + std::to_string(value_length) +
-                    " (values), expected equal multiples of 8");
+    throw Error(ErrorCode::kUnsupported, file.path().string() + ": head sizes of " +
+                                             std::to_string(shape.head_dim) + " (keys) and " +
+                                             std::to_string(value_length) +
+                                             " (values), expected equal multiples of 8");
   }
   shape.pairing = RopePairing::kInterleaved;  // GGUF stores llama's q and k permuted for this
 }
@@ -127,13 +129,12 @@ void ParseRopeScaling(const ModelFile& file, const Reader& reader, Config& confi
     rope.original_context = reader.Count("rope.scaling.original_context_length", int64_t{1} << 40);
     rope.beta_fast = reader.PositiveOr("rope.scaling.yarn_beta_fast", 32.0);
     rope.beta_slow = reader.PositiveOr("rope.scaling.yarn_beta_slow", 1.0);
-    rope.attention_factor =
-        reader.PositiveOr("rope.scaling.yarn_attn_factor",
-                          reader.PositiveOr("rope.scaling.attn_factor", 1.0));
+    rope.attention_factor = reader.PositiveOr("rope.scaling.yarn_attn_factor",
+                                              reader.PositiveOr("rope.scaling.attn_factor", 1.0));
     if (rope.factor < 1.0) file.Fail("'llama.rope.scaling.factor' is below 1 with yarn");
   } else {
-    throw Error(ErrorCode::kUnsupported, file.path().string() + ": rope scaling '" + *type +
-                                             "' is not supported",
+    throw Error(ErrorCode::kUnsupported,
+                file.path().string() + ": rope scaling '" + *type + "' is not supported",
                 "known: none, linear, yarn");
   }
 }
@@ -182,8 +183,8 @@ Config ParseConfig(const ModelFile& file) {
   config.vocabulary = embedding->view.shape[0];
   const int64_t declared = reader.CountOr("vocab_size", config.vocabulary, int64_t{1} << 31);
   if (declared != config.vocabulary) {
-    file.Fail("'llama.vocab_size' is " + std::to_string(declared) + " but 'token_embd.weight' has " +
-              std::to_string(config.vocabulary) + " rows");
+    file.Fail("'llama.vocab_size' is " + std::to_string(declared) +
+              " but 'token_embd.weight' has " + std::to_string(config.vocabulary) + " rows");
   }
   return config;
 }

@@ -1,14 +1,14 @@
 // The llama architecture against transformers (tests/goldens/model, float32), and against itself in
 // other chunks, threads and kernels.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -69,8 +69,8 @@ TEST_P(LlamaGolden, LogProbabilitiesMatchTransformers) {
   const auto expected = golden.json.at("logprobs").get<std::vector<double>>();
   ASSERT_EQ(expected.size() + 1, golden.ids.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const double found = Logprob(logits.data() + i * golden.vocabulary(), golden.vocabulary(),
-                                 golden.ids[i + 1]);
+    const double found =
+        Logprob(logits.data() + i * golden.vocabulary(), golden.vocabulary(), golden.ids[i + 1]);
     ASSERT_NEAR(found, expected[i], 1e-4) << "position " << i;
   }
 }
@@ -150,9 +150,9 @@ TEST_P(LlamaGolden, FastKernelsStayCloseToTransformers) {
     const std::vector<float> logits = runner.Feed(golden.ids);
     double sum = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      sum += std::abs(Logprob(logits.data() + i * golden.vocabulary(), golden.vocabulary(),
-                              golden.ids[i + 1]) -
-                      expected[i]);
+      sum += std::abs(
+          Logprob(logits.data() + i * golden.vocabulary(), golden.vocabulary(), golden.ids[i + 1]) -
+          expected[i]);
     }
     EXPECT_LE(sum / static_cast<double>(expected.size()), 0.05) << kernels->name;
   }
@@ -173,8 +173,8 @@ TEST(Llama, SequencesInOneStepDoNotDisturbEachOther) {
     ThreadPool pool(2);
     Scratch scratch(golden.model->ScratchBytes(512, 512, 2));
     ExecContext context{*kernels, pool, scratch, CacheType::kF16, nullptr};
-    const auto page_bytes = static_cast<std::size_t>(
-        golden.model->cache_layout(CacheType::kF16).page_bytes);
+    const auto page_bytes =
+        static_cast<std::size_t>(golden.model->cache_layout(CacheType::kF16).page_bytes);
     Buffer memory(16 * page_bytes, "test cache");
     std::vector<std::byte*> first, second;
     for (std::size_t i = 0; i < 8; ++i) {
@@ -214,7 +214,8 @@ TEST(Llama, SpecCountsParameters) {
 
 // ---- Files that must be refused, made from a good one by changing metadata ----
 
-// The good file's metadata and tensors with some keys changed or removed, without a file of its own.
+// The good file's metadata and tensors with some keys changed or removed, without a file of its
+// own.
 class Altered {
  public:
   explicit Altered(const std::string& name) : source_(OpenGguf(kGoldens / (name + ".gguf"))) {

@@ -12,9 +12,9 @@ namespace {
 // Names a file may have besides those of the layers.
 constexpr std::array<std::string_view, 4> kGlobalTensors = {
     "output.weight", "output_norm.weight", "rope_freqs.weight", "token_embd.weight"};
-constexpr std::array<std::string_view, 9> kLayerTensors = {
-    "attn_k",   "attn_norm", "attn_output", "attn_q", "attn_v",
-    "ffn_down", "ffn_gate",  "ffn_norm",    "ffn_up"};
+constexpr std::array<std::string_view, 9> kLayerTensors = {"attn_k",   "attn_norm", "attn_output",
+                                                           "attn_q",   "attn_v",    "ffn_down",
+                                                           "ffn_gate", "ffn_norm",  "ffn_up"};
 
 LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t index) {
   const std::string prefix = "blk." + std::to_string(index) + ".";
@@ -48,8 +48,9 @@ void RefuseUnknownTensors(const ModelFile& file, const Config& config) {
   const std::set<std::string> expected = ExpectedNames(config);
   for (const NamedTensor& tensor : file.tensors()) {
     if (!expected.contains(tensor.name)) {
-      throw Error(ErrorCode::kUnsupported, file.path().string() + ": tensor '" + tensor.name +
-                                               "' is not known to the llama architecture here",
+      throw Error(ErrorCode::kUnsupported,
+                  file.path().string() + ": tensor '" + tensor.name +
+                      "' is not known to the llama architecture here",
                   "it may change the result, so the file is not run");
     }
   }
