@@ -1,0 +1,32 @@
+#include "engine/test_allocation_count.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "base/allocation_guard.h"
+
+#if !defined(FATHOM_ALLOCATION_GUARD) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+
+namespace {
+std::atomic<int64_t> forbidden_allocations{0};
+}
+
+void* operator new(std::size_t size) {
+  if (fathom::NoAllocationScope::active()) ++forbidden_allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+std::optional<int64_t> fathom::TakeForbiddenAllocations() {
+  return forbidden_allocations.exchange(0);
+}
+
+#else
+
+std::optional<int64_t> fathom::TakeForbiddenAllocations() { return std::nullopt; }
+
+#endif
