@@ -16,6 +16,10 @@ find_package(Threads REQUIRED)
 add_library(fathom_options INTERFACE)
 target_compile_options(fathom_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
   -Wno-missing-field-initializers -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Warns about the standard library's own string assignment (GCC bug 105651).
+  target_compile_options(fathom_options INTERFACE -Wno-restrict)
+endif()
 target_include_directories(fathom_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_link_libraries(fathom_options INTERFACE Threads::Threads)
 if(FATHOM_WERROR)
