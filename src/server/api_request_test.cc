@@ -168,7 +168,8 @@ TEST(BadChatRequest, MalformedJsonNamesThePlace) {
 }
 
 TEST(BadChatRequest, RawNulByteIsNotJson) {
-  const std::string body("{\"messages\":[{\"role\":\"user\",\"content\":\"a\0b\"}]}", 48);
+  using std::string_literals::operator""s;
+  const std::string body = "{\"messages\":[{\"role\":\"user\",\"content\":\"a\0b\"}]}"s;
   EXPECT_EQ(RefusalOf(ApiKind::kChat, body).status, 400);
   EXPECT_EQ(RefusalOf(ApiKind::kChat, std::string(3, '\0')).status, 400);
 }
