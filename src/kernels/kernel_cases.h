@@ -36,7 +36,7 @@ struct RandomActivations {
   int64_t rows;
   int64_t columns;
   std::vector<float> floats;
-  std::vector<int8_t> values;
+  std::vector<int16_t> values;  // a column at its ActivationSlot
   std::vector<float> scales;
   std::vector<float> sums;
 };

@@ -19,28 +19,39 @@ namespace fathom {
 
 // ---- Activations -------------------------------------------------------------------------------
 
-// Activations are quantised per row in groups of 32: scale = max|x| / 127, value = round-half-even
-// (x * (127 / max|x|)), all in float32, the same bits in every table. A group whose max|x| is below
-// kSmallestActivation counts as zeros, with scale 0; one with an infinity or a NaN gets scale NaN
-// and values 0, which makes a NaN of every product it enters.
+// Activations are quantised per row in groups of 32 to 16 bits: scale = max|x| / 32767, value =
+// round-half-even(x * (32767 / max|x|)), all in float32, the same bits in every table. A group
+// whose max|x| is below kSmallestActivation counts as zeros, with scale 0; one with an infinity or
+// a NaN gets scale NaN and values 0, which makes a NaN of every product it enters.
+//
+// Sixteen bits and not eight: with 8 the log-probabilities of a small model move by 0.06 on average
+// and greedy replies change; with 16 they stay within float32's own noise.
 inline constexpr int kActivationGroup = 32;
-inline constexpr float kSmallestActivation = 0x1p-100F;  // keeps 127 / max|x| finite
+inline constexpr int kActivationMax = 32767;
+inline constexpr float kSmallestActivation = 0x1p-100F;  // keeps kActivationMax / max|x| finite
+
+// Where the value of a column is kept: the middle two of every four columns change places. Kernels
+// widen four byte weights to two pairs of 16 bits, the even bytes first and then the odd ones, and
+// so meet the activations in this order.
+constexpr int64_t ActivationSlot(int64_t column) {
+  return (column & ~int64_t{3}) | (column & 1) << 1 | (column >> 1 & 1);
+}
 
 // Rows of activations for MatMul: either float32 only (`values` null) or quantised.
 struct Activations {
   int64_t rows = 0;
-  int64_t columns = 0;             // a multiple of 32 when quantised
-  const float* floats = nullptr;   // [rows][columns]
-  const int8_t* values = nullptr;  // [rows][columns]
-  const float* scales = nullptr;   // [rows][columns / 32]
-  const float* sums = nullptr;     // [rows][columns / 32]: sum of the group's values, an integer
+  int64_t columns = 0;              // a multiple of 32 when quantised
+  const float* floats = nullptr;    // [rows][columns]
+  const int16_t* values = nullptr;  // [rows][columns], a column at its ActivationSlot
+  const float* scales = nullptr;    // [rows][columns / 32]
+  const float* sums = nullptr;      // [rows][columns / 32]: sum of the group's values, an integer
 };
 
 struct QuantizeArgs {
   const float* x;  // [rows][columns]
   int64_t rows;
   int64_t columns;  // a multiple of 32
-  int8_t* values;   // [rows][columns]
+  int16_t* values;  // [rows][columns], a column at its ActivationSlot
   float* scales;    // [rows][columns / 32]
   float* sums;      // [rows][columns / 32]
 };

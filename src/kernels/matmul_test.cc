@@ -67,7 +67,8 @@ MatMulArgs ArgsOf(const RandomWeights& weights, int64_t begin, int64_t end, cons
 std::vector<float> Dequantized(const RandomActivations& x) {
   std::vector<float> floats(x.values.size());
   for (std::size_t i = 0; i < floats.size(); ++i) {
-    floats[i] = x.scales[i / kActivationGroup] * static_cast<float>(x.values[i]);
+    const auto slot = static_cast<std::size_t>(ActivationSlot(static_cast<int64_t>(i)));
+    floats[i] = x.scales[i / kActivationGroup] * static_cast<float>(x.values[slot]);
   }
   return floats;
 }

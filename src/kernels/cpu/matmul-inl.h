@@ -7,7 +7,7 @@
 // time. So nothing is summed across lanes, unpacking is shared by the rows of a batch, and every
 // output is
 //   acc = fma(t(group), activation scale of the group, acc)   over the groups in ascending order,
-// where t is exact but for the roundings of its two or three float operations (WeightKind). The
+// where t is exact but for the roundings of its few float operations (WeightKind). The
 // order depends on nothing else, and every instruction set with fma gives the same bits.
 #pragma once
 
@@ -19,12 +19,6 @@
 
 namespace fathom {
 namespace {
-
-// Columns unpacked at a time. A chunk of every panel of a tile must stay in the L1 cache beside the
-// activations: 32 groups of (8 + 2) vectors are 10 KB with 256 bits, and two such panels of 16
-// groups 20 KB with 512 bits. A whole number of 256-column blocks.
-template <class S>
-inline constexpr int64_t kChunkGroups = S::kRows* S::kPanels > 16 ? 16 : 32;
 
 // ---- Unpacking: one block of S::kRows rows into its groups
 // ---------------------------------------
@@ -71,7 +65,7 @@ void SetScaleAndMinimum(typename S::Ints halves, typename S::Group& group) {
 template <class S>
 struct BlockQ4_0 {
   static constexpr int kBytes = 18, kGroups = 1;
-  static constexpr WeightKind kKind = WeightKind::kNibble;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 2, stride, packed);
@@ -83,7 +77,7 @@ struct BlockQ4_0 {
 template <class S>
 struct BlockQ4_1 {
   static constexpr int kBytes = 20, kGroups = 1;
-  static constexpr WeightKind kKind = WeightKind::kNibble;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 4, stride, packed);
@@ -95,7 +89,7 @@ struct BlockQ4_1 {
 template <class S>
 struct BlockQ5_0 {
   static constexpr int kBytes = 22, kGroups = 1;
-  static constexpr WeightKind kKind = WeightKind::kFiveBits;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 6, stride, packed);
@@ -108,7 +102,7 @@ struct BlockQ5_0 {
 template <class S>
 struct BlockQ5_1 {
   static constexpr int kBytes = 24, kGroups = 1;
-  static constexpr WeightKind kKind = WeightKind::kFiveBits;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 8, stride, packed);
@@ -121,15 +115,10 @@ struct BlockQ5_1 {
 template <class S>
 struct BlockQ8_0 {
   static constexpr int kBytes = 34, kGroups = 1;
-  static constexpr WeightKind kKind = WeightKind::kByte;
+  static constexpr WeightKind kKind = WeightKind::kSigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     S::LoadQuads(block + 2, stride, groups[0].quads);
     S::LoadQuads(block + 18, stride, groups[0].quads + 4);
-    if constexpr (S::kByteOffset != 0) {
-      // Adding 128 to a byte is flipping its sign bit.
-      static_assert(S::kByteOffset == 128);
-      for (auto& quad : groups[0].quads) quad = S::Xor(quad, S::Set(0x80808080U));
-    }
     groups[0].scale = S::HalfToFloats(S::LoadDword(block, stride));
   }
 };
@@ -189,7 +178,7 @@ void UnpackNibblesK(const std::byte* quants, int64_t stride, typename S::Group* 
 template <class S>
 struct BlockQ4_K {
   static constexpr int kBytes = 144, kGroups = 8;
-  static constexpr WeightKind kKind = WeightKind::kNibble;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackScalesK<S>(block, stride, groups);
     UnpackNibblesK<S>(block + 16, stride, groups);
@@ -199,7 +188,7 @@ struct BlockQ4_K {
 template <class S>
 struct BlockQ5_K {
   static constexpr int kBytes = 176, kGroups = 8;
-  static constexpr WeightKind kKind = WeightKind::kFiveBits;
+  static constexpr WeightKind kKind = WeightKind::kUnsigned;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackScalesK<S>(block, stride, groups);
     UnpackNibblesK<S>(block + 48, stride, groups);
@@ -265,6 +254,7 @@ struct BlockQ6_K {
                            typename S::Group* groups) {
     const auto low = S::Set(0x0f0f0f0fU);
     const auto top = S::Set(0x30303030U);
+    const auto offset = S::Set(0x20202020U);
     for (int part = 0; part < 2; ++part) {  // columns 16 * part .. of each group
       typename S::Ints first[4], last[4], high[4];
       S::LoadQuads(nibbles + 16 * part, stride, first);
@@ -280,6 +270,9 @@ struct BlockQ6_K {
             S::Or(S::And(S::template ShiftRight<4>(first[q]), low), S::And(high[q], top));
         groups[3].quads[to] = S::Or(S::And(S::template ShiftRight<4>(last[q]), low),
                                     S::And(S::template ShiftRight<2>(high[q]), top));
+        for (int g = 0; g < 4; ++g) {
+          groups[g].quads[to] = S::SubtractBytes(groups[g].quads[to], offset);
+        }
       }
     }
   }
@@ -296,42 +289,34 @@ struct Chunk {
   int64_t first;                    // number of the first group in the row
 };
 
-// Sums of the 16-column halves of a chunk's activation groups, for the formats with a scale for
-// each.
-template <int kTile>
-struct HalfSums {
-  float of[kTile][2 * 32];
-
-  void Fill(const int8_t* x, int64_t stride, int64_t groups) {
+// What one group adds to kPanelCount panels' outputs of kTile activation rows, before the
+// activations' scales. The groups of consecutive panels are `panel_stride` apart; `values` are the
+// group's in the first row, `sums` the group's sum in the first row.
+template <class S, WeightKind kKind, int kPanelCount, int kTile>
+void GroupTerms(const typename S::Group* group, int64_t panel_stride, const int16_t* values,
+                int64_t columns, const float* sums,
+                typename S::Floats (&terms)[kPanelCount][kTile]) {
+  typename S::Floats dots[kPanelCount][kTile];
+  if constexpr (kKind == WeightKind::kHalves) {
+    S::template Dot<kKind, 0, 4>(group, panel_stride, values, columns, terms);
+    S::template Dot<kKind, 4, 8>(group, panel_stride, values, columns, dots);
+  } else {
+    S::template Dot<kKind, 0, 8>(group, panel_stride, values, columns, dots);
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < kPanelCount; ++p) {
+    const typename S::Group& panel = group[p * panel_stride];
+#pragma GCC unroll 8
     for (int c = 0; c < kTile; ++c) {
-      for (int64_t h = 0; h < 2 * groups; ++h) {
-        int sum = 0;
-        for (int i = 0; i < 16; ++i) sum += x[c * stride + 16 * h + i];
-        of[c][h] = static_cast<float>(sum);
+      if constexpr (kKind == WeightKind::kSigned) {
+        terms[p][c] = S::Mul(panel.scale, dots[p][c]);
+      } else if constexpr (kKind == WeightKind::kHalves) {
+        terms[p][c] = S::MulAdd(panel.second, dots[p][c], S::Mul(panel.scale, terms[p][c]));
+      } else {
+        const auto sum = S::SetFloat(sums[c * (columns / kActivationGroup)]);
+        terms[p][c] = S::MulAdd(panel.scale, dots[p][c], S::Mul(panel.second, sum));
       }
     }
-  }
-};
-
-// What one group adds to an output before the activation's scale: `dots` are the products' sums
-// over the group, or over its halves, `sum` the activations' sum, or `half_sums` those of the
-// halves.
-template <class S, WeightKind kKind>
-typename S::Floats GroupTerm(const typename S::Group& group, typename S::Floats first,
-                             typename S::Floats last, float sum, const float* half_sums) {
-  if constexpr (kKind == WeightKind::kByte) {
-    if constexpr (S::kByteOffset != 0) {
-      // Both terms are integers below 2^24: the difference is exact.
-      first = S::NegMulAdd(S::SetFloat(S::kByteOffset), S::SetFloat(sum), first);
-    }
-    return S::Mul(group.scale, first);
-  } else if constexpr (kKind == WeightKind::kHalves) {
-    const auto offset = S::SetFloat(32.0F);
-    first = S::NegMulAdd(offset, S::SetFloat(half_sums[0]), first);
-    last = S::NegMulAdd(offset, S::SetFloat(half_sums[1]), last);
-    return S::MulAdd(group.second, last, S::Mul(group.scale, first));
-  } else {
-    return S::MulAdd(group.scale, first, S::Mul(group.second, S::SetFloat(sum)));
   }
 }
 
@@ -343,11 +328,9 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
                   int64_t out_stride, int lanes) {
   using Floats = typename S::Floats;
   const int64_t row_groups = x.columns / kActivationGroup;
-  const int8_t* values = x.values + row * x.columns + chunk.first * kActivationGroup;
+  const int16_t* values = x.values + row * x.columns + chunk.first * kActivationGroup;
   const float* scales = x.scales + row * row_groups + chunk.first;
   const float* sums = x.sums + row * row_groups + chunk.first;
-  HalfSums<kKind == WeightKind::kHalves ? kTile : 1> halves;
-  if constexpr (kKind == WeightKind::kHalves) halves.Fill(values, x.columns, chunk.count);
 
   Floats acc[kPanelCount][kTile];
 #pragma GCC unroll 4
@@ -361,25 +344,15 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
     }
   }
   for (int64_t g = 0; g < chunk.count; ++g) {
-    const typename S::Group* group = chunk.groups + g;
-    const int8_t* group_values = values + g * kActivationGroup;
-    Floats dots[kPanelCount][kTile], upper[kPanelCount][kTile] = {};
-    if constexpr (kKind == WeightKind::kHalves) {
-      S::template Dot<kKind, 0, 4>(group, kChunkGroups<S>, group_values, x.columns, dots);
-      S::template Dot<kKind, 4, 8>(group, kChunkGroups<S>, group_values, x.columns, upper);
-    } else {
-      S::template Dot<kKind, 0, 8>(group, kChunkGroups<S>, group_values, x.columns, dots);
-    }
-#pragma GCC unroll 4
-    for (int p = 0; p < kPanelCount; ++p) {
-      const typename S::Group& panel = group[p * kChunkGroups<S>];
+    Floats terms[kPanelCount][kTile];
+    GroupTerms<S, kKind>(chunk.groups + g, S::kChunkGroups, values + g * kActivationGroup,
+                         x.columns, sums + g, terms);
 #pragma GCC unroll 8
-      for (int c = 0; c < kTile; ++c) {
-        const float* half_sums = nullptr;
-        if constexpr (kKind == WeightKind::kHalves) half_sums = halves.of[c] + 2 * g;
-        const Floats t = GroupTerm<S, kKind>(panel, dots[p][c], upper[p][c],
-                                             sums[c * row_groups + g], half_sums);
-        acc[p][c] = S::MulAdd(t, S::SetFloat(scales[c * row_groups + g]), acc[p][c]);
+    for (int c = 0; c < kTile; ++c) {
+      const Floats scale = S::SetFloat(scales[c * row_groups + g]);
+#pragma GCC unroll 4
+      for (int p = 0; p < kPanelCount; ++p) {
+        acc[p][c] = S::MulAdd(terms[p][c], scale, acc[p][c]);
       }
     }
   }
@@ -408,43 +381,62 @@ void MultiplyRemainder(const Chunk<S>& chunk, const Activations& x, int64_t row,
   }
 }
 
-// Asks for a part of the memory after a panel, whose rows follow each other: while byte `done` and
-// the next kBytes of its rows are read, the same share of the panel kDistance panels further on.
-// Asked for row by row, or left to the processor, the short reads of many rows are mostly waited
-// for.
-template <class S, int64_t kBytes, int kDistance>
-void PrefetchPanel(const std::byte* panel, int64_t row_bytes, int64_t done) {
-  const std::byte* next = panel + kDistance * S::kRows * row_bytes;
-  const int64_t end = (done + kBytes) * S::kRows;
-  for (int64_t at = done * S::kRows / 64 * 64; at < end; at += 64) {
-    __builtin_prefetch(next + at, 0, 2);  // to the L2 cache: a panel of long rows fills L1
+// Asks for the memory of the panels that come next, a share at a time, while the present ones are
+// multiplied: rows follow each other, so a panel is one stretch of memory. Left to the processor,
+// the short reads of many rows are mostly waited for; asked for all at once, they are waited for
+// too.
+class PrefetchStream {
+ public:
+  // Bytes [begin, end) from `panels` on, in `shares` parts.
+  PrefetchStream(const std::byte* panels, int64_t begin, int64_t end, int64_t shares)
+      : panels_(panels),
+        at_(begin / kLine * kLine),
+        end_(end),
+        share_(((end - begin) / shares + kLine) / kLine * kLine) {}
+
+  void Next() {
+    const int64_t stop = at_ + share_ < end_ ? at_ + share_ : end_;
+    // To the L2 cache: a panel of long rows fills L1.
+    for (; at_ < stop; at_ += kLine) __builtin_prefetch(panels_ + at_, 0, 2);
   }
-}
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const std::byte* panels_;
+  int64_t at_;
+  int64_t end_;
+  int64_t share_;
+};
 
 // kPanelCount panels from weight row n on, by all activation rows. `stride` is 0 where `lanes`
 // is 1.
 template <class S, class Block, int kPanelCount>
 void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes) {
-  constexpr int64_t kGroups = kChunkGroups<S>;
+  constexpr int64_t kGroups = S::kChunkGroups;
+  constexpr int64_t kWeightRows = kPanelCount * S::kRows;
   typename S::Group groups[kPanelCount * kGroups];
   const int64_t row_groups = args.x.columns / kActivationGroup;
   for (int64_t first = 0; first < row_groups; first += kGroups) {
     const int64_t count = row_groups - first < kGroups ? row_groups - first : kGroups;
+    const int64_t done = first / Block::kGroups * Block::kBytes;
+    const int64_t bytes = count / Block::kGroups * Block::kBytes;
     for (int p = 0; p < kPanelCount; ++p) {
-      const std::byte* row = args.weights + (n + p * S::kRows) * args.row_bytes;
-      int64_t done = first / Block::kGroups * Block::kBytes;
-      for (int64_t g = 0; g < count; g += Block::kGroups, done += Block::kBytes) {
-        PrefetchPanel<S, Block::kBytes, kPanelCount>(row, args.row_bytes, done);
-        Block::Unpack(row + done, stride, groups + p * kGroups + g);
+      const std::byte* block = args.weights + (n + p * S::kRows) * args.row_bytes + done;
+      for (int64_t g = 0; g < count; g += Block::kGroups, block += Block::kBytes) {
+        Block::Unpack(block, stride, groups + p * kGroups + g);
       }
     }
     const Chunk<S> chunk{groups, count, first};
+    PrefetchStream next(args.weights + (n + kWeightRows) * args.row_bytes, done * kWeightRows,
+                        (done + bytes) * kWeightRows, args.x.rows / S::kTileRows + 1);
     int64_t row = 0;
     float* out = args.out + n;
     for (; row + S::kTileRows <= args.x.rows; row += S::kTileRows) {
+      next.Next();
       MultiplyTile<S, Block::kKind, kPanelCount, S::kTileRows>(
           chunk, args.x, row, out + row * args.out_stride, args.out_stride, lanes);
     }
+    next.Next();
     if constexpr (S::kTileRows > 1) {
       MultiplyRemainder<S, Block::kKind, kPanelCount, S::kTileRows - 1>(
           chunk, args.x, row, out + row * args.out_stride, args.out_stride, lanes);
@@ -452,45 +444,51 @@ void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes
   }
 }
 
-// One panel by a single activation row: what is unpacked goes straight into the product, with the
-// same operations as above.
-template <class S, class Block>
-void MultiplyOneRow(const MatMulArgs& args, int64_t n) {
+// One panel by the one or two activation rows of a decode step: what is unpacked goes straight into
+// the product, with the same operations as above.
+template <class S, class Block, int kTile>
+void MultiplyFewRows(const MatMulArgs& args, int64_t n) {
   const Activations& x = args.x;
   const int64_t row_groups = x.columns / kActivationGroup;
   const std::byte* row = args.weights + n * args.row_bytes;
-  auto acc = S::ZeroFloats();
+  typename S::Floats acc[kTile];
+#pragma GCC unroll 2
+  for (int c = 0; c < kTile; ++c) acc[c] = S::ZeroFloats();
   int64_t done = 0;
+  PrefetchStream next(row + S::kRows * args.row_bytes, 0, S::kRows * args.row_bytes,
+                      row_groups / Block::kGroups);
   for (int64_t first = 0; first < row_groups; first += Block::kGroups, done += Block::kBytes) {
-    PrefetchPanel<S, Block::kBytes, 1>(row, args.row_bytes, done);
+    next.Next();
     typename S::Group groups[Block::kGroups];
     Block::Unpack(row + done, args.row_bytes, groups);
     for (int64_t i = 0; i < Block::kGroups; ++i) {
-      const int8_t* values = x.values + (first + i) * kActivationGroup;
-      typename S::Floats dots[1][1], upper[1][1] = {};
-      HalfSums<1> halves;
-      if constexpr (Block::kKind == WeightKind::kHalves) {
-        halves.Fill(values, x.columns, 1);
-        S::template Dot<Block::kKind, 0, 4>(groups + i, 0, values, 0, dots);
-        S::template Dot<Block::kKind, 4, 8>(groups + i, 0, values, 0, upper);
-      } else {
-        S::template Dot<Block::kKind, 0, 8>(groups + i, 0, values, 0, dots);
+      typename S::Floats terms[1][kTile];
+      GroupTerms<S, Block::kKind>(groups + i, 0, x.values + (first + i) * kActivationGroup,
+                                  x.columns, x.sums + first + i, terms);
+#pragma GCC unroll 2
+      for (int c = 0; c < kTile; ++c) {
+        acc[c] = S::MulAdd(terms[0][c], S::SetFloat(x.scales[c * row_groups + first + i]), acc[c]);
       }
-      const auto t = GroupTerm<S, Block::kKind>(groups[i], dots[0][0], upper[0][0],
-                                                x.sums[first + i], halves.of[0]);
-      acc = S::MulAdd(t, S::SetFloat(x.scales[first + i]), acc);
     }
   }
-  S::StoreFloats(acc, args.out + n);
+#pragma GCC unroll 2
+  for (int c = 0; c < kTile; ++c) S::StoreFloats(acc[c], args.out + c * args.out_stride + n);
+}
+
+// All weight rows by at most two activation rows; needs at least one panel of weight rows.
+template <class S, class Block, int kTile>
+void MatMulFewRows(const MatMulArgs& args) {
+  int64_t n = args.row_begin;
+  for (; n + S::kRows <= args.row_end; n += S::kRows) MultiplyFewRows<S, Block, kTile>(args, n);
+  // The last panel reaches back over rows already done: it writes the same bits again.
+  if (n < args.row_end) MultiplyFewRows<S, Block, kTile>(args, args.row_end - S::kRows);
 }
 
 template <class S, class Block>
 void MatMulQuantized(const MatMulArgs& args) noexcept {
-  if (args.x.rows == 1 && args.row_end - args.row_begin >= S::kRows) {
-    int64_t n = args.row_begin;
-    for (; n + S::kRows <= args.row_end; n += S::kRows) MultiplyOneRow<S, Block>(args, n);
-    if (n < args.row_end) MultiplyOneRow<S, Block>(args, args.row_end - S::kRows);
-    return;
+  if (args.row_end - args.row_begin >= S::kRows) {
+    if (args.x.rows == 1) return MatMulFewRows<S, Block, 1>(args);
+    if (args.x.rows == 2) return MatMulFewRows<S, Block, 2>(args);
   }
   const int64_t wide = S::kPanels * S::kRows;
   int64_t n = args.row_begin;

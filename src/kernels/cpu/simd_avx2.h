@@ -18,12 +18,13 @@ struct Avx2 {
   using Floats = __m256;
 
   static constexpr int kRows = 8;
-  // Register tile of a product: panels of kRows weight rows by activation rows. 4 integer and 4
-  // float accumulators, one weight vector, a broadcast and a product fit 16 registers.
-  static constexpr int kPanels = 1;
+  // Register tile of a product: panels of kRows weight rows by activation rows. 8 accumulators, two
+  // weight vectors, a broadcast, a product and a mask fit 16 registers.
+  static constexpr int kPanels = 2;
   static constexpr int kTileRows = 4;
-  // Signed byte weights are multiplied as they are: no offset to take off again.
-  static constexpr int kByteOffset = 0;
+  // Groups of 32 columns unpacked at a time, a whole number of 256-column blocks: two panels of 24
+  // groups are 15 KB and stay in the L1 cache beside 6 KB of four rows' activations.
+  static constexpr int64_t kChunkGroups = 24;
 
   struct alignas(32) Group {  // one group of 32 columns of kRows weight rows
     Ints quads[8];            // byte i of lane r in quads[q]: weight of row r, column 4q + i
@@ -60,6 +61,7 @@ struct Avx2 {
   static Ints Set(uint32_t value) { return _mm256_set1_epi32(static_cast<int>(value)); }
   static Ints And(Ints a, Ints b) { return _mm256_and_si256(a, b); }
   static Ints Or(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+  static Ints SubtractBytes(Ints a, Ints b) { return _mm256_sub_epi8(a, b); }
   template <int kBits>
   static Ints ShiftLeft(Ints a) {
     return _mm256_slli_epi32(a, kBits);
@@ -107,19 +109,36 @@ struct Avx2 {
   // ---- Integer products ----
 
   // sums[p][c]: the sum over columns 4 * kFirst .. 4 * kLast - 1 of one group, panel p (groups of
-  // consecutive panels are `panel_stride` apart), and the activations at x + c * x_stride.
+  // consecutive panels are `panel_stride` apart), and the activations at x + c * x_stride. 32
+  // products of 8 by 16 bits fit 32.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t panel_stride, const int8_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t panel_stride, const int16_t* x, int64_t x_stride,
                   Floats (&sums)[kPanelCount][kTile]) {
     Ints totals[kPanelCount][kTile];
+#pragma GCC unroll 8
+    for (int q = kFirst; q < kLast; ++q) {
+#pragma GCC unroll 2
+      for (int odd = 0; odd < 2; ++odd) {
+        Ints weights[kPanelCount];
+#pragma GCC unroll 4
+        for (int p = 0; p < kPanelCount; ++p) {
+          weights[p] = Widen<kKind>(group[p * panel_stride].quads[q], odd);
+        }
+#pragma GCC unroll 8
+        for (int c = 0; c < kTile; ++c) {
+          const Ints values = Broadcast(x + c * x_stride + 4 * q + 2 * odd);
+#pragma GCC unroll 4
+          for (int p = 0; p < kPanelCount; ++p) {
+            const Ints product = _mm256_madd_epi16(weights[p], values);
+            totals[p][c] =
+                q == kFirst && odd == 0 ? product : _mm256_add_epi32(totals[p][c], product);
+            Pin(totals[p][c]);
+          }
+        }
+      }
+    }
 #pragma GCC unroll 4
     for (int p = 0; p < kPanelCount; ++p) {
-      const Group& panel = group[p * panel_stride];
-      if constexpr (kKind == WeightKind::kByte) {
-        DotBytes<kFirst, kLast, kTile>(panel, x, x_stride, totals[p]);
-      } else {
-        DotSmall<kKind, kFirst, kLast, kTile>(panel, x, x_stride, totals[p]);
-      }
 #pragma GCC unroll 8
       for (int c = 0; c < kTile; ++c) sums[p][c] = ToFloats(totals[p][c]);
     }
@@ -139,64 +158,24 @@ struct Avx2 {
     return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(upper)),
                             _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower)));
   }
-  static Ints Broadcast(const int8_t* from) {
+  static Ints Broadcast(const int16_t* from) {
     int value;
     __builtin_memcpy(&value, from, sizeof(value));
     return _mm256_set1_epi32(value);
   }
+  // The even or the odd bytes of each lane as two 16-bit numbers.
+  template <WeightKind kKind>
+  static Ints Widen(Ints quad, int odd) {
+    if constexpr (kKind == WeightKind::kUnsigned) {
+      return odd != 0 ? _mm256_srli_epi16(quad, 8) : And(quad, Set(0x00ff00ffU));
+    } else {
+      return _mm256_srai_epi16(odd != 0 ? quad : _mm256_slli_epi16(quad, 8), 8);
+    }
+  }
 
-  // Keeps the compiler from gathering the additions of several quads into a tree at the end, for
-  // which it would hold more products than there are registers.
+  // Keeps the compiler from gathering the additions into a tree at the end, for which it would hold
+  // more products than there are registers.
   static void Pin(Ints& a) { asm volatile("" : "+x"(a)); }
-
-  // Unsigned weights up to MaxWeight: pair products are summed in 16 bits for as many quads as fit
-  // (each adds at most 2 * 127 * MaxWeight), then widened.
-  template <WeightKind kKind, int kFirst, int kLast, int kTile>
-  static void DotSmall(const Group& group, const int8_t* x, int64_t x_stride, Ints* totals) {
-    constexpr int kFit = 32767 / (2 * 127 * MaxWeight(kKind));
-    constexpr int kPower = kFit >= 8 ? 8 : kFit >= 4 ? 4 : 2;
-    constexpr int kRun = kPower < kLast - kFirst ? kPower : kLast - kFirst;
-    static_assert(kFit >= 2 && (kLast - kFirst) % kRun == 0);
-    const Ints ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 4
-    for (int run = kFirst; run < kLast; run += kRun) {
-      Ints pairs[kTile];
-#pragma GCC unroll 8
-      for (int q = run; q < run + kRun; ++q) {
-        const Ints weights = group.quads[q];
-#pragma GCC unroll 8
-        for (int c = 0; c < kTile; ++c) {
-          const Ints product = _mm256_maddubs_epi16(weights, Broadcast(x + c * x_stride + 4 * q));
-          pairs[c] = q == run ? product : _mm256_add_epi16(pairs[c], product);
-          Pin(pairs[c]);
-        }
-      }
-#pragma GCC unroll 8
-      for (int c = 0; c < kTile; ++c) {
-        const Ints wide = _mm256_madd_epi16(pairs[c], ones);
-        totals[c] = run == kFirst ? wide : _mm256_add_epi32(totals[c], wide);
-      }
-    }
-  }
-
-  // Signed weights: |w| * (sign(w) x). One pair is at most 2 * 128 * 127 = 32512, so each is
-  // widened.
-  template <int kFirst, int kLast, int kTile>
-  static void DotBytes(const Group& group, const int8_t* x, int64_t x_stride, Ints* totals) {
-    const Ints ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 8
-    for (int q = kFirst; q < kLast; ++q) {
-      const Ints weights = group.quads[q];
-      const Ints magnitudes = _mm256_abs_epi8(weights);
-#pragma GCC unroll 8
-      for (int c = 0; c < kTile; ++c) {
-        const Ints signed_x = _mm256_sign_epi8(Broadcast(x + c * x_stride + 4 * q), weights);
-        const Ints wide = _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, signed_x), ones);
-        totals[c] = q == kFirst ? wide : _mm256_add_epi32(totals[c], wide);
-        Pin(totals[c]);
-      }
-    }
-  }
 };
 
 }  // namespace

@@ -17,12 +17,12 @@ struct Avx512 {
   using Floats = __m512;
 
   static constexpr int kRows = 16;
-  // 12 integer and 12 float accumulators, two weight vectors and a broadcast fit 32 registers; six
-  // broadcasts and two loads feed twelve products.
+  // 12 integer and 12 float accumulators, two weight vectors, a broadcast and a mask fit 32
+  // registers; six broadcasts and two loads feed twelve products.
   static constexpr int kPanels = 2;
   static constexpr int kTileRows = 6;
-  // The product takes unsigned weights: signed bytes are stored with 128 added.
-  static constexpr int kByteOffset = 128;
+  // Two panels of 16 groups are 20 KB (see Avx2).
+  static constexpr int64_t kChunkGroups = 16;
 
   struct alignas(64) Group {
     Ints quads[8];
@@ -57,7 +57,7 @@ struct Avx512 {
   static Ints Set(uint32_t value) { return _mm512_set1_epi32(static_cast<int>(value)); }
   static Ints And(Ints a, Ints b) { return _mm512_and_si512(a, b); }
   static Ints Or(Ints a, Ints b) { return _mm512_or_si512(a, b); }
-  static Ints Xor(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
+  static Ints SubtractBytes(Ints a, Ints b) { return _mm512_sub_epi8(a, b); }
   template <int kBits>
   static Ints ShiftLeft(Ints a) {
     return _mm512_slli_epi32(a, kBits);
@@ -98,9 +98,9 @@ struct Avx512 {
 
   // ---- Integer products ----
 
-  // As Avx2::Dot. 32 columns of bytes sum to less than 2^24, so ToFloats is exact.
+  // As Avx2::Dot.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t panel_stride, const int8_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t panel_stride, const int16_t* x, int64_t x_stride,
                   Floats (&sums)[kPanelCount][kTile]) {
     Ints totals[kPanelCount][kTile];
 #pragma GCC unroll 4
@@ -110,13 +110,20 @@ struct Avx512 {
     }
 #pragma GCC unroll 8
     for (int q = kFirst; q < kLast; ++q) {
-#pragma GCC unroll 8
-      for (int c = 0; c < kTile; ++c) {
-        const Ints values = Broadcast(x + c * x_stride + 4 * q);
+#pragma GCC unroll 2
+      for (int odd = 0; odd < 2; ++odd) {
+        Ints weights[kPanelCount];
 #pragma GCC unroll 4
         for (int p = 0; p < kPanelCount; ++p) {
-          totals[p][c] =
-              _mm512_dpbusd_epi32(totals[p][c], group[p * panel_stride].quads[q], values);
+          weights[p] = Widen<kKind>(group[p * panel_stride].quads[q], odd);
+        }
+#pragma GCC unroll 8
+        for (int c = 0; c < kTile; ++c) {
+          const Ints values = Broadcast(x + c * x_stride + 4 * q + 2 * odd);
+#pragma GCC unroll 4
+          for (int p = 0; p < kPanelCount; ++p) {
+            totals[p][c] = _mm512_dpwssd_epi32(totals[p][c], weights[p], values);
+          }
         }
       }
     }
@@ -151,10 +158,19 @@ struct Avx512 {
     return Join(Load16(base), Load16(base + 4 * stride), Load16(base + 8 * stride),
                 Load16(base + 12 * stride));
   }
-  static Ints Broadcast(const int8_t* from) {
+  static Ints Broadcast(const int16_t* from) {
     int value;
     __builtin_memcpy(&value, from, sizeof(value));
     return _mm512_set1_epi32(value);
+  }
+  // The even or the odd bytes of each lane as two 16-bit numbers.
+  template <WeightKind kKind>
+  static Ints Widen(Ints quad, int odd) {
+    if constexpr (kKind == WeightKind::kUnsigned) {
+      return odd != 0 ? _mm512_srli_epi16(quad, 8) : And(quad, Set(0x00ff00ffU));
+    } else {
+      return _mm512_srai_epi16(odd != 0 ? quad : _mm512_slli_epi16(quad, 8), 8);
+    }
   }
 };
 

@@ -1,6 +1,5 @@
 // The counterpart of simd_avx2.h in Highway's 128-bit operations: a lane is one of four weight
-// rows. Without a byte product every processor has, quants are widened to floats, whose products
-// sum exactly (below 2^24) and so give the same integers.
+// rows. Quants are widened to 32 bits, whose products and sums every processor has.
 #pragma once
 
 #include <hwy/highway.h>
@@ -24,7 +23,7 @@ struct Portable {
   static constexpr int kRows = 4;
   static constexpr int kPanels = 1;
   static constexpr int kTileRows = 4;
-  static constexpr int kByteOffset = 0;
+  static constexpr int64_t kChunkGroups = 32;  // 5 KB
 
   struct alignas(16) Group {
     Ints quads[8];
@@ -64,6 +63,11 @@ struct Portable {
   static Ints Set(uint32_t value) { return hwy::HWY_NAMESPACE::Set(IntTag4(), value); }
   static Ints And(Ints a, Ints b) { return hwy::HWY_NAMESPACE::And(a, b); }
   static Ints Or(Ints a, Ints b) { return hwy::HWY_NAMESPACE::Or(a, b); }
+  static Ints SubtractBytes(Ints a, Ints b) {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const hn::FixedTag<uint8_t, 16> bytes;
+    return hn::BitCast(IntTag4(), hn::Sub(hn::BitCast(bytes, a), hn::BitCast(bytes, b)));
+  }
   template <int kBits>
   static Ints ShiftLeft(Ints a) {
     return hwy::HWY_NAMESPACE::ShiftLeft<kBits>(a);
@@ -123,30 +127,36 @@ struct Portable {
 
   // As Avx2::Dot.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t /*panel_stride*/, const int8_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t /*panel_stride*/, const int16_t* x, int64_t x_stride,
                   Floats (&sums)[kPanelCount][kTile]) {
+    namespace hn = hwy::HWY_NAMESPACE;
     static_assert(kPanelCount == 1);
-    for (int c = 0; c < kTile; ++c) sums[0][c] = ZeroFloats();
+    const SignedTag4 d;
+    hn::Vec<SignedTag4> totals[kTile];
+    for (int c = 0; c < kTile; ++c) totals[c] = hn::Zero(d);
     for (int q = kFirst; q < kLast; ++q) {
       const Ints quad = group->quads[q];
-      const Floats columns[4] = {ByteToFloats<kKind, 0>(quad), ByteToFloats<kKind, 1>(quad),
-                                 ByteToFloats<kKind, 2>(quad), ByteToFloats<kKind, 3>(quad)};
+      // In the order of ActivationSlot.
+      const hn::Vec<SignedTag4> columns[4] = {Widen<kKind, 0>(quad), Widen<kKind, 2>(quad),
+                                              Widen<kKind, 1>(quad), Widen<kKind, 3>(quad)};
       for (int c = 0; c < kTile; ++c) {
-        const int8_t* from = x + c * x_stride + 4 * q;
+        const int16_t* from = x + c * x_stride + 4 * q;
         for (int i = 0; i < 4; ++i) {
-          sums[0][c] = MulAdd(columns[i], SetFloat(static_cast<float>(from[i])), sums[0][c]);
+          totals[c] = hn::Add(totals[c], hn::Mul(columns[i], hn::Set(d, int32_t{from[i]})));
         }
       }
     }
+    for (int c = 0; c < kTile; ++c) sums[0][c] = hn::ConvertTo(FloatTag4(), totals[c]);
   }
 
  private:
   template <WeightKind kKind, int kByte>
-  static Floats ByteToFloats(Ints quad) {
-    if constexpr (kKind == WeightKind::kByte) {
-      return ToFloats(ShiftRightSigned<24>(ShiftLeft<24 - 8 * kByte>(quad)));
+  static hwy::HWY_NAMESPACE::Vec<SignedTag4> Widen(Ints quad) {
+    namespace hn = hwy::HWY_NAMESPACE;
+    if constexpr (kKind == WeightKind::kUnsigned) {
+      return hn::BitCast(SignedTag4(), And(ShiftRight<8 * kByte>(quad), Set(0xffU)));
     } else {
-      return ToFloats(And(ShiftRight<8 * kByte>(quad), Set(0xffU)));
+      return hn::BitCast(SignedTag4(), ShiftRightSigned<24>(ShiftLeft<24 - 8 * kByte>(quad)));
     }
   }
 };

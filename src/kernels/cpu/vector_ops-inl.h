@@ -169,10 +169,21 @@ void Rope(const RopeArgs& args) noexcept {
 // ---- Activation quantisation
 // ---------------------------------------------------------------------
 
-void QuantizeGroup(const float* x, int8_t* values, float* scale, float* sum) {
+// Stores 16-bit values with the middle two of every four in each other's place (ActivationSlot).
+template <class D>
+void StoreSlots(D d, hn::Vec<D> values, int16_t* to) {
+  const hn::Repartition<uint8_t, D> bytes;
+  HWY_ALIGN static constexpr uint8_t kOrder[16] = {0, 1, 4,  5,  2,  3,  6,  7,
+                                                   8, 9, 12, 13, 10, 11, 14, 15};
+  const auto order = hn::LoadDup128(bytes, kOrder);
+  hn::StoreU(hn::BitCast(d, hn::TableLookupBytes(hn::BitCast(bytes, values), order)), d, to);
+}
+
+void QuantizeGroup(const float* x, int16_t* values, float* scale, float* sum) {
   const FloatTag d;
   const hn::RebindToSigned<FloatTag> di;
   constexpr int64_t kVectors = kActivationGroup / kLanes;
+  constexpr float kMax = kActivationMax;
   FloatVector parts[kVectors];
   // Magnitudes compare as integers; so a NaN is the largest of all and is not lost.
   auto largest_bits = hn::Zero(di);
@@ -183,15 +194,15 @@ void QuantizeGroup(const float* x, int8_t* values, float* scale, float* sum) {
   const float largest = hn::GetLane(hn::BitCast(d, hn::MaxOfLanes(di, largest_bits)));
   const bool finite = largest <= std::numeric_limits<float>::max();
   const bool usable = finite && largest >= kSmallestActivation;
-  *scale = usable ? largest / 127.0F : finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
-  const auto inverse = hn::Set(d, usable ? 127.0F / largest : 0.0F);
+  *scale = usable ? largest / kMax : finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
+  const auto inverse = hn::Set(d, usable ? kMax / largest : 0.0F);
   auto total = hn::Zero(di);
   for (int64_t v = 0; v < kVectors; ++v) {
     auto rounded = hn::NearestInt(hn::Mul(parts[v], inverse));
     if (!usable) rounded = hn::Zero(di);  // an infinity times 0 is no number
     total = hn::Add(total, rounded);
-    hn::StoreU(hn::DemoteTo(hn::Rebind<int8_t, FloatTag>(), rounded),
-               hn::Rebind<int8_t, FloatTag>(), values + v * kLanes);
+    const hn::Rebind<int16_t, FloatTag> narrow;
+    StoreSlots(narrow, hn::DemoteTo(narrow, rounded), values + v * kLanes);
   }
   *sum = static_cast<float>(hn::GetLane(hn::SumOfLanes(di, total)));
 }

@@ -4,17 +4,12 @@
 
 namespace fathom {
 
-// What the quants of a group are and what the group's other factor is, with s the sum of quant
-// times activation value and a the sum of the activation values:
-//   kNibble, kFiveBits   quants 0..15, 0..31:   scale * s + second * a
-//   kHalves              quants 0..63, 32 off:  scale * (s0 - 32 a0) + second * (s1 - 32 a1), where
-//   0
-//                        and 1 are the group's halves of 16 columns
-//   kByte                quants -128..127:      scale * s
-enum class WeightKind { kNibble, kFiveBits, kHalves, kByte };
-
-constexpr int MaxWeight(WeightKind kind) {
-  return kind == WeightKind::kNibble ? 15 : kind == WeightKind::kFiveBits ? 31 : 63;
-}
+// What the quants of a group are (bytes) and what the group's other factor is, with s the sum of
+// quant times activation value and a the sum of the activation values:
+//   kUnsigned   quants 0..255:      scale * s + second * a
+//   kSigned     quants -128..127:   scale * s
+//   kHalves     quants -128..127:   scale * s0 + second * s1, where 0 and 1 are the group's halves
+//                                   of 16 columns
+enum class WeightKind { kUnsigned, kSigned, kHalves };
 
 }  // namespace fathom

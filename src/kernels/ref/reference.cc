@@ -53,7 +53,7 @@ void MatMul(const MatMulArgs& args) noexcept {
   }
 }
 
-void QuantizeGroup(const float* x, int8_t* values, float* scale, float* sum) {
+void QuantizeGroup(const float* x, int16_t* values, float* scale, float* sum) {
   float largest = 0.0F;
   bool finite = true;
   for (int i = 0; i < kActivationGroup; ++i) {
@@ -65,18 +65,19 @@ void QuantizeGroup(const float* x, int8_t* values, float* scale, float* sum) {
     // 0 * NaN: a group with an infinity or a NaN makes every sum it enters a NaN.
     *scale = finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
     *sum = 0.0F;
-    std::fill_n(values, kActivationGroup, int8_t{0});
+    std::fill_n(values, kActivationGroup, int16_t{0});
     return;
   }
-  const float inverse = 127.0F / largest;
+  constexpr float kMax = kActivationMax;
+  const float inverse = kMax / largest;
   int total = 0;
   for (int i = 0; i < kActivationGroup; ++i) {
     // nearbyint rounds halves to even in the default rounding mode.
     const int value = static_cast<int>(std::nearbyint(x[i] * inverse));
-    values[i] = static_cast<int8_t>(value);
+    values[ActivationSlot(i)] = static_cast<int16_t>(value);
     total += value;
   }
-  *scale = largest / 127.0F;
+  *scale = largest / kMax;
   *sum = static_cast<float>(total);
 }
 

@@ -12,11 +12,13 @@ namespace {
 // enough that threads finish together.
 constexpr int64_t kTaskBytes = 32 << 10;
 constexpr int64_t kTasksPerThread = 4;
+// A whole number of every instruction set's panels.
+constexpr int64_t kPanelRows = 32;
 
 int64_t RowsPerTask(const Linear& layer, int threads) {
   const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
   const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
-  return std::max(rows / kProductBlock, int64_t{1}) * kProductBlock;
+  return std::max(rows / kPanelRows, int64_t{1}) * kPanelRows;
 }
 
 int64_t Tasks(const Linear& layer, int threads) {
@@ -31,53 +33,20 @@ struct Range {
   int64_t end;
 };
 
-// Weights that are multiplied by float32 activations.
-void RunFloat(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
-              const Range& range) {
+void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, const Range& range) {
   const Linear& layer = *range.call.layer;
-  kernels.matmul[static_cast<std::size_t>(layer.weight.format)](
-      {layer.weight.data,
-       layer.weight.row_bytes(),
-       range.begin,
-       range.end,
-       {.rows = rows, .columns = layer.in_features(), .floats = x.floats},
-       range.call.out,
-       range.call.out_stride});
-}
-
-// Weights that are multiplied by quantised activations: both digits of all rows in one product,
-// then the sum of the two.
-void RunQuantized(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int worker,
-                  const Range& range) {
-  const Linear& layer = *range.call.layer;
-  const Activations digits{.rows = 2 * rows,
-                           .columns = layer.in_features(),
-                           .values = x.values,
-                           .scales = x.scales,
-                           .sums = x.sums};
-  float* products = x.products + worker * 2 * x.capacity * kProductBlock;
-  for (int64_t begin = range.begin; begin < range.end; begin += kProductBlock) {
-    const int64_t count = std::min(kProductBlock, range.end - begin);
-    kernels.matmul[static_cast<std::size_t>(layer.weight.format)](
-        {layer.weight.row(begin), layer.weight.row_bytes(), 0, count, digits, products,
-         kProductBlock});
-    for (int64_t row = 0; row < rows; ++row) {
-      const float* first = products + row * kProductBlock;
-      const float* second = products + (rows + row) * kProductBlock;
-      float* out = range.call.out + row * range.call.out_stride + begin;
-      for (int64_t n = 0; n < count; ++n) out[n] = first[n] + second[n];
-    }
-  }
-}
-
-void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int worker,
-         const Range& range) {
-  const Linear& layer = *range.call.layer;
-  if (kernels.quantized_activations[static_cast<std::size_t>(layer.weight.format)]) {
-    RunQuantized(kernels, x, rows, worker, range);
-  } else {
-    RunFloat(kernels, x, rows, range);
-  }
+  kernels.matmul[static_cast<std::size_t>(layer.weight.format)]({layer.weight.data,
+                                                                 layer.weight.row_bytes(),
+                                                                 range.begin,
+                                                                 range.end,
+                                                                 {.rows = rows,
+                                                                  .columns = layer.in_features(),
+                                                                  .floats = x.floats,
+                                                                  .values = x.values,
+                                                                  .scales = x.scales,
+                                                                  .sums = x.sums},
+                                                                 range.call.out,
+                                                                 range.call.out_stride});
   if (layer.bias.empty()) return;
   for (int64_t row = 0; row < rows; ++row) {
     kernels.add(layer.bias.data() + range.begin, range.end - range.begin,
@@ -114,22 +83,11 @@ bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Line
   });
 }
 
-void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t rows,
-                  int64_t first, int64_t count, int64_t columns) {
+void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t first,
+                  int64_t count, int64_t columns) {
   const int64_t groups = columns / kActivationGroup;
-  const float* x = store.floats + first * columns;
-  float* residue = store.residue + first * columns;
-  int8_t* values = store.values + first * columns;
-  float* scales = store.scales + first * groups;
-  kernels.quantize({x, count, columns, values, scales, store.sums + first * groups});
-  for (int64_t group = 0; group < count * groups; ++group) {
-    for (int64_t i = group * kActivationGroup; i < (group + 1) * kActivationGroup; ++i) {
-      residue[i] = x[i] - scales[group] * static_cast<float>(values[i]);
-    }
-  }
-  const int64_t second = rows + first;
-  kernels.quantize({residue, count, columns, store.values + second * columns,
-                    store.scales + second * groups, store.sums + second * groups});
+  kernels.quantize({store.floats + first * columns, count, columns, store.values + first * columns,
+                    store.scales + first * groups, store.sums + first * groups});
 }
 
 void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
@@ -137,12 +95,12 @@ void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
   const int threads = context.pool.threads();
   int64_t tasks = 0;
   for (const LinearCall& call : calls) tasks += Tasks(*call.layer, threads);
-  context.pool.ParallelFor(tasks, [&](int64_t task, int worker) {
+  context.pool.ParallelFor(tasks, [&](int64_t task, int) {
     const LinearCall* call = calls.begin();
     while (task >= Tasks(*call->layer, threads)) task -= Tasks(*call++->layer, threads);
     const int64_t size = RowsPerTask(*call->layer, threads);
     const int64_t begin = task * size;
-    Run(context.kernels, x, rows, worker,
+    Run(context.kernels, x, rows,
         {*call, begin, std::min(begin + size, call->layer->out_features())});
   });
 }

@@ -1,11 +1,6 @@
 // Linear layers over many rows at once: the activations are prepared once (normalised, quantised
 // where the weights' kernels want it) and multiplied by one or several weight matrices in a single
 // parallel loop.
-//
-// Activations are quantised to two 8-bit digits: the row, and then what the first digit left over.
-// One digit alone moves the log-probabilities of a small model by 0.06 on average and changes
-// greedy replies; two of them stay within float32's own noise of the unquantised result. The digits
-// are two activation rows to the kernels, so a weight is read and unpacked once for both.
 #pragma once
 
 #include <algorithm>
@@ -33,32 +28,22 @@ Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int
 // A vector of float32 parameters (norm weights, biases), decoded from any unquantised format.
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size);
 
-// Output features whose two products lie side by side before they are added up: few enough to stay
-// in the cache, and a whole number of the kernels' panels.
-inline constexpr int64_t kProductBlock = 32;
-
 // Room for the prepared activations of up to `rows` rows, carved from a scratch arena.
 struct ActivationStore {
   float* floats = nullptr;    // [rows][columns]
-  float* residue = nullptr;   // [rows][columns]: what the first digit leaves
-  int8_t* values = nullptr;   // [2 * rows in use][columns]: first digits, then second digits
-  float* scales = nullptr;    // [2 * rows in use][columns / 32]
-  float* sums = nullptr;      // [2 * rows in use][columns / 32]
-  float* products = nullptr;  // [threads][2 * rows][kProductBlock]
-  int64_t capacity = 0;       // rows
+  int16_t* values = nullptr;  // [rows][columns]
+  float* scales = nullptr;    // [rows][columns / 32]
+  float* sums = nullptr;      // [rows][columns / 32]
 
   // `Arena` is Scratch or ScratchMeter.
   template <class Arena>
-  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns, int threads) {
+  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns) {
     ActivationStore store;
     const int64_t groups = (columns + kActivationGroup - 1) / kActivationGroup;
     store.floats = arena.template Take<float>(rows * columns);
-    store.residue = arena.template Take<float>(rows * columns);
-    store.values = arena.template Take<int8_t>(2 * rows * columns);
-    store.scales = arena.template Take<float>(2 * rows * groups);
-    store.sums = arena.template Take<float>(2 * rows * groups);
-    store.products = arena.template Take<float>(threads * 2 * rows * kProductBlock);
-    store.capacity = rows;
+    store.values = arena.template Take<int16_t>(rows * columns);
+    store.scales = arena.template Take<float>(rows * groups);
+    store.sums = arena.template Take<float>(rows * groups);
     return store;
   }
 };
@@ -66,9 +51,9 @@ struct ActivationStore {
 // True when any of the weights' kernels takes quantised activations.
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers);
 
-// Quantises rows first .. first + count - 1 of store.floats, of `rows` rows in all, into the store.
-void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t rows,
-                  int64_t first, int64_t count, int64_t columns);
+// Quantises rows first .. first + count - 1 of store.floats into the store.
+void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int64_t first,
+                  int64_t count, int64_t columns);
 
 // Calls body(first_row, row_count) over all rows, in parallel when there is enough of them.
 template <class Body>

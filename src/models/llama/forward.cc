@@ -25,22 +25,21 @@ struct StepBuffers {
   ActivationStore head_in;        // [logit_rows][hidden]
 
   template <class Arena>
-  static StepBuffers Carve(Arena& arena, const Config& config, int64_t rows, int64_t logit_rows,
-                           int threads) {
+  static StepBuffers Carve(Arena& arena, const Config& config, int64_t rows, int64_t logit_rows) {
     StepBuffers b;
     b.hidden = arena.template Take<float>(rows * config.hidden);
     b.projected = arena.template Take<float>(rows * config.hidden);
-    b.attention_in = ActivationStore::Carve(arena, rows, config.hidden, threads);
+    b.attention_in = ActivationStore::Carve(arena, rows, config.hidden);
     b.queries = arena.template Take<float>(rows * config.attention.query_size());
     b.keys = arena.template Take<float>(rows * config.attention.kv_size());
     b.values = arena.template Take<float>(rows * config.attention.kv_size());
-    b.attention_out = ActivationStore::Carve(arena, rows, config.attention.query_size(), threads);
+    b.attention_out = ActivationStore::Carve(arena, rows, config.attention.query_size());
     b.gate = arena.template Take<float>(rows * config.feed_forward);
     b.up = arena.template Take<float>(rows * config.feed_forward);
-    b.feed_forward = ActivationStore::Carve(arena, rows, config.feed_forward, threads);
+    b.feed_forward = ActivationStore::Carve(arena, rows, config.feed_forward);
     b.cosines = arena.template Take<float>(rows * config.rope.rotary_dim / 2);
     b.sines = arena.template Take<float>(rows * config.rope.rotary_dim / 2);
-    b.head_in = ActivationStore::Carve(arena, logit_rows, config.hidden, threads);
+    b.head_in = ActivationStore::Carve(arena, logit_rows, config.hidden);
     return b;
   }
 };
@@ -58,9 +57,9 @@ class LlamaModel final : public Model {
     return {config_.layers * LayerCacheBytes(config_.attention, type)};
   }
 
-  std::size_t ScratchBytes(int64_t rows, int64_t logit_rows, int threads) const override {
+  std::size_t ScratchBytes(int64_t rows, int64_t logit_rows, int /*threads*/) const override {
     ScratchMeter meter;
-    StepBuffers::Carve(meter, config_, rows, logit_rows, threads);
+    StepBuffers::Carve(meter, config_, rows, logit_rows);
     return meter.bytes();
   }
 
@@ -68,8 +67,7 @@ class LlamaModel final : public Model {
     context.scratch.Reset();
     const auto rows = static_cast<int64_t>(batch.tokens.size());
     const auto logit_rows = static_cast<int64_t>(batch.logit_rows.size());
-    const StepBuffers b =
-        StepBuffers::Carve(context.scratch, config_, rows, logit_rows, context.pool.threads());
+    const StepBuffers b = StepBuffers::Carve(context.scratch, config_, rows, logit_rows);
     Embed(context, batch, b);
     StepAngles(rope_, batch, b.cosines, b.sines);
     for (int64_t index = 0; index < config_.layers; ++index) {
@@ -122,7 +120,7 @@ class LlamaModel final : public Model {
         context.kernels.rms_norm(x + row * n, weight.data(), config_.rms_epsilon, n,
                                  store.floats + row * n);
       }
-      if (quantize) QuantizeRows(context.kernels, store, rows, first, count, n);
+      if (quantize) QuantizeRows(context.kernels, store, first, count, n);
     });
   }
 
@@ -150,7 +148,7 @@ class LlamaModel final : public Model {
                       b.cosines, b.sines, index * LayerCacheBytes(shape, context.cache_type)});
     if (WantsQuantized(context.kernels, {&layer.output})) {
       ForRowBlocks(context.pool, rows, [&](int64_t first, int64_t count) {
-        QuantizeRows(context.kernels, b.attention_out, rows, first, count, shape.query_size());
+        QuantizeRows(context.kernels, b.attention_out, first, count, shape.query_size());
       });
     }
     ApplyLinear(context, b.attention_out, rows, {{&layer.output, b.projected, config_.hidden}});
@@ -168,7 +166,7 @@ class LlamaModel final : public Model {
     ForRowBlocks(context.pool, rows, [&](int64_t first, int64_t count) {
       context.kernels.silu_mul(b.gate + first * wide, b.up + first * wide, count * wide,
                                b.feed_forward.floats + first * wide);
-      if (quantize) QuantizeRows(context.kernels, b.feed_forward, rows, first, count, wide);
+      if (quantize) QuantizeRows(context.kernels, b.feed_forward, first, count, wide);
     });
     ApplyLinear(context, b.feed_forward, rows, {{&layer.down, b.projected, config_.hidden}});
     AddToResidual(context, b, rows);
@@ -185,7 +183,7 @@ class LlamaModel final : public Model {
         context.kernels.rms_norm(x, weights_.output_norm.data(), config_.rms_epsilon, n,
                                  b.head_in.floats + i * n);
       }
-      if (quantize) QuantizeRows(context.kernels, b.head_in, rows, first, count, n);
+      if (quantize) QuantizeRows(context.kernels, b.head_in, first, count, n);
     });
     ApplyLinear(context, b.head_in, rows, {{&weights_.head, logits, config_.vocabulary}});
   }
