@@ -40,6 +40,7 @@ constexpr std::array kTypes = {
     TypeName{"F32", Format::kF32},
     TypeName{"F16", Format::kF16},
     TypeName{"BF16", Format::kBF16},
+    TypeName{"F8_E4M3", Format::kF8_E4M3},
 };
 
 [[noreturn]] void Fail(const std::string& path, const std::string& message,

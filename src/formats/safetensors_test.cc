@@ -31,11 +31,12 @@ TEST(Safetensors, ReadsTensorsInTheOrderOfTheirData) {
       SafetensorsBytes(R"({"__metadata__":{"format":"pt"},)"
                        R"("b":{"dtype":"BF16","shape":[1,3],"data_offsets":[8,14]},)"
                        R"("a":{"shape":[2],"data_offsets":[0,8],"dtype":"F32"},)"
+                       R"("d":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[16,18]},)"
                        R"("c":{"dtype":"F16","shape":[1,1,1,1],"data_offsets":[14,16]}}   )",
                        std::string("\0\0\x80\x3f\0\0\0\x40", 8) +
                            std::string("\x80\x3f\0\x40\x40\x40", 6) + std::string("\0\x3c", 2));
   const std::vector<NamedTensor> tensors = ParseSafetensors(AsBytes(bytes), "m.safetensors");
-  ASSERT_EQ(tensors.size(), 3u);
+  ASSERT_EQ(tensors.size(), 4u);
   EXPECT_EQ(tensors[0].name, "a");
   EXPECT_EQ(tensors[1].name, "b");
   EXPECT_EQ(tensors[2].name, "c");
@@ -50,6 +51,9 @@ TEST(Safetensors, ReadsTensorsInTheOrderOfTheirData) {
   EXPECT_EQ(values[2], 3.0f);
   RowOf(Format::kF16).decode(tensors[2].view.data, values, 1);
   EXPECT_EQ(values[0], 1.0f);
+  RowOf(Format::kF8_E4M3).decode(tensors[3].view.data, values, 2);
+  EXPECT_EQ(values[0], 1.0f);   // 0.0111.000
+  EXPECT_EQ(values[1], -2.0f);  // 1.1000.000
   EXPECT_EQ(tensors[1].file_offset,
             static_cast<uint64_t>(tensors[1].view.data - AsBytes(bytes).data()));
 }
