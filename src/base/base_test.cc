@@ -75,6 +75,36 @@ TEST(Json, BoundsNesting) {
   EXPECT_NO_THROW(ParseJson("\"" + std::string(1000, '[') + "\\\"[\"", "x"));
 }
 
+// Writes down what it is shown.
+class Recorder final : public JsonVisitor {
+ public:
+  void BeginObject() override { seen += "{"; }
+  void Key(std::string key) override { seen += key + ":"; }
+  void EndObject() override { seen += "}"; }
+  void BeginArray() override { seen += "["; }
+  void EndArray() override { seen += "]"; }
+  void Scalar(JsonScalar value) override {
+    const auto* text = std::get_if<std::string>(&value);
+    seen += std::to_string(value.index()) + (text == nullptr ? "" : *text) + " ";
+  }
+  std::string seen;
+};
+
+TEST(Json, VisitShowsEverythingInOrder) {
+  Recorder recorder;
+  VisitJson(R"({"b":[null,true,-1,1,18446744073709551615,0.5,"x"],"a":{},"a":1})", "x", recorder);
+  EXPECT_EQ(recorder.seen, "{b:[0 1 2 2 3 4 5x ]a:{}a:2 }");
+}
+
+TEST(Json, VisitFailsAsParsingDoes) {
+  for (const char* text : {"", "{", "[1,]", "[NaN]", "[1e999]", "[1]]", "\"\xff\"", "[[[1]]]"}) {
+    Recorder recorder;
+    const std::string what = "the file";
+    EXPECT_EQ(CodeOf([&] { VisitJson(text, what, recorder, 2); }), ErrorCode::kInvalidArgument)
+        << text;
+  }
+}
+
 TEST(Json, DumpReplacesBrokenUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
 
 TEST(Sha256, MatchesPublishedVectors) {

@@ -1,5 +1,8 @@
 #include "base/json.h"
 
+#include <limits>
+#include <utility>
+
 #include "base/error.h"
 
 namespace fathom {
@@ -32,6 +35,60 @@ void CheckDepth(std::string_view text, const std::string& what, std::size_t max_
   }
 }
 
+[[noreturn]] void FailParse(const std::string& what, const Json::parse_error& error) {
+  // "[...] parse error at line 1, column 4: what is wrong; last read: 'bytes'": the bytes may be
+  // anything, so they are not repeated.
+  std::string reason = error.what();
+  if (const auto colon = reason.find(": "); colon != std::string::npos) {
+    reason = reason.substr(colon + 2);
+  }
+  reason = reason.substr(0, reason.find("; last read"));
+  throw Error(ErrorCode::kInvalidArgument,
+              what + " is not valid JSON at byte " + std::to_string(error.byte) + ": " + reason);
+}
+
+[[noreturn]] void FailRange(const std::string& what) {
+  throw Error(ErrorCode::kInvalidArgument, what + " has a number that is too large");
+}
+
+// Hands the library's events to a JsonVisitor.
+class Events final : public Json::json_sax_t {
+ public:
+  Events(const std::string& what, JsonVisitor& visitor) : what_(what), visitor_(visitor) {}
+
+  bool null() override { return Pass(std::monostate()); }
+  bool boolean(bool value) override { return Pass(value); }
+  bool number_integer(number_integer_t value) override { return Pass(int64_t{value}); }
+  bool number_unsigned(number_unsigned_t value) override {
+    const bool fits = value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+    return fits ? Pass(static_cast<int64_t>(value)) : Pass(uint64_t{value});
+  }
+  bool number_float(number_float_t value, const string_t&) override { return Pass(value); }
+  bool string(string_t& value) override { return Pass(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON text has none
+  bool start_object(std::size_t) override { return visitor_.BeginObject(), true; }
+  bool key(string_t& value) override { return visitor_.Key(std::move(value)), true; }
+  bool end_object() override { return visitor_.EndObject(), true; }
+  bool start_array(std::size_t) override { return visitor_.BeginArray(), true; }
+  bool end_array() override { return visitor_.EndArray(), true; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    if (const auto* syntax = dynamic_cast<const Json::parse_error*>(&error)) {
+      FailParse(what_, *syntax);
+    }
+    FailRange(what_);
+  }
+
+ private:
+  template <class T>
+  bool Pass(T&& value) {
+    visitor_.Scalar(JsonScalar(std::forward<T>(value)));
+    return true;
+  }
+
+  const std::string& what_;
+  JsonVisitor& visitor_;
+};
+
 }  // namespace
 
 Json ParseJson(std::string_view text, const std::string& what, std::size_t max_depth) {
@@ -39,18 +96,17 @@ Json ParseJson(std::string_view text, const std::string& what, std::size_t max_d
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
-    // "[...] parse error at line 1, column 4: what is wrong; last read: 'bytes'": the bytes may be
-    // anything, so they are not repeated.
-    std::string reason = error.what();
-    if (const auto colon = reason.find(": "); colon != std::string::npos) {
-      reason = reason.substr(colon + 2);
-    }
-    reason = reason.substr(0, reason.find("; last read"));
-    throw Error(ErrorCode::kInvalidArgument,
-                what + " is not valid JSON at byte " + std::to_string(error.byte) + ": " + reason);
+    FailParse(what, error);
   } catch (const Json::out_of_range&) {
-    throw Error(ErrorCode::kInvalidArgument, what + " has a number that is too large");
+    FailRange(what);
   }
+}
+
+void VisitJson(std::string_view text, const std::string& what, JsonVisitor& visitor,
+               std::size_t max_depth) {
+  CheckDepth(text, what, max_depth);
+  Events events(what, visitor);
+  Json::sax_parse(text.begin(), text.end(), &events);
 }
 
 std::string DumpJson(const Json& value, int indent) {

@@ -153,7 +153,9 @@ struct ChatService::Impl {
     }
     const TokenizerSpec& spec = model.tokenizer->spec();
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
-    for (const TokenId id : {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")}) {
+    std::vector<TokenId> ends = {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")};
+    ends.insert(ends.end(), spec.stops.begin(), spec.stops.end());
+    for (const TokenId id : ends) {
       if (id >= 0 && std::find(stop_ids.begin(), stop_ids.end(), id) == stop_ids.end()) {
         stop_ids.push_back(id);
       }

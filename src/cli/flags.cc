@@ -37,7 +37,8 @@ std::string ReadStream(std::FILE* stream, const std::string& name) {
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("-m,--model,model", flags.model,
-                  "Name of an installed model or path of a GGUF file; default: the default model")
+                  "Name of an installed model, path of a GGUF file or of a model directory; "
+                  "default: the default model")
       ->type_name("MODEL");
   constexpr const char* kGroup = "Running the model";
   command.add_option("--threads", flags.threads, "Threads; default: one per physical core")

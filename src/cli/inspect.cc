@@ -1,4 +1,4 @@
-// fathom inspect: what is inside a model file, without loading it.
+// fathom inspect: what is inside a model file or directory, without loading it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
-#include "formats/gguf.h"
 #include "loader/download.h"
+#include "loader/loader.h"
 #include "models/model.h"
 
 namespace fathom::cli {
@@ -96,8 +96,10 @@ Json ShapeJson(const TensorView& view) {
 }
 
 Json InspectJson(const ModelFile& file, bool full) {
-  Json json{
-      {"path", file.path().string()}, {"bytes", file.bytes()}, {"shards", file.shards().size()}};
+  Json json{{"path", file.path().string()},
+            {"kind", file.kind() == ModelFileKind::kGguf ? "gguf" : "huggingface"},
+            {"bytes", file.bytes()},
+            {"shards", file.shards().size()}};
   Json& metadata = json["metadata"] = Json::object();
   for (const auto& [key, value] : file.metadata()) metadata[key] = ValueJson(value, full);
   Json& tensors = json["tensors"] = Json::array();
@@ -130,7 +132,7 @@ void PrintTensors(const ModelFile& file) {
   PrintLine("\nTensors");
   for (const NamedTensor& tensor : file.tensors()) {
     char line[256];
-    std::snprintf(line, sizeof line, "  %-*s  %-6s %18s %10s", static_cast<int>(width),
+    std::snprintf(line, sizeof line, "  %-*s  %-7s %18s %10s", static_cast<int>(width),
                   tensor.name.c_str(), std::string(RowOf(tensor.view.format).name).c_str(),
                   ShapeText(tensor.view).c_str(),
                   BytesText(static_cast<uint64_t>(tensor.view.bytes())).c_str());
@@ -140,7 +142,7 @@ void PrintTensors(const ModelFile& file) {
 
 int Inspect(const Context& context, const InspectFlags& flags) {
   const InstalledModel model = context.Library().Resolve(flags.model);
-  const ModelFile file = OpenGguf(model.path);
+  const ModelFile file = OpenModelFile(model.path);
   if (flags.json) {
     PrintLine(DumpJson(InspectJson(file, flags.full), 2));
     return kExitOk;
@@ -158,7 +160,7 @@ int Inspect(const Context& context, const InspectFlags& flags) {
   FormatTotal all;
   const auto row = [](const std::string& name, const FormatTotal& total) {
     char line[160];
-    std::snprintf(line, sizeof line, "  %-6s %6lld tensors %14lld values %10s %6.2f bits each",
+    std::snprintf(line, sizeof line, "  %-7s %6lld tensors %14lld values %10s %6.2f bits each",
                   name.c_str(), static_cast<long long>(total.tensors),
                   static_cast<long long>(total.elements),
                   BytesText(static_cast<uint64_t>(total.bytes)).c_str(),
@@ -185,10 +187,10 @@ int Inspect(const Context& context, const InspectFlags& flags) {
 void AddInspect(CLI::App& app, Context& context) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* command =
-      app.add_subcommand("inspect", "Show the metadata, tensors and sizes of a model file");
+      app.add_subcommand("inspect", "Show the metadata, tensors and sizes of a model");
   command
       ->add_option("-m,--model,model", flags->model,
-                   "Name of an installed model or path of a GGUF file")
+                   "Name of an installed model, path of a GGUF file or of a model directory")
       ->type_name("MODEL");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
   command->add_flag("--full", flags->full, "List everything, long arrays too");
@@ -197,6 +199,7 @@ void AddInspect(CLI::App& app, Context& context) {
       "Examples:\n"
       "  fathom inspect\n"
       "  fathom inspect my-model.gguf --tensors\n"
+      "  fathom inspect path/to/DeepSeek-R1 --tensors\n"
       "  fathom inspect my-model.gguf --json");
   command->callback(
       [&context, flags] { context.run = [&context, flags] { return Inspect(context, *flags); }; });

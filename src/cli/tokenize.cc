@@ -9,7 +9,6 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
-#include "formats/gguf.h"
 
 namespace fathom::cli {
 namespace {
@@ -63,9 +62,9 @@ std::vector<TokenId> IdsOf(const TokenizeFlags& flags, const Tokenizer& tokenize
 }
 
 int Tokenize(const Context& context, const TokenizeFlags& flags) {
-  // The weights are not needed, so any GGUF with a tokenizer will do, whatever its architecture.
+  // The weights are not needed, so any file with a tokenizer will do, whatever its architecture.
   const InstalledModel model = context.Library().Resolve(flags.model);
-  const ModelFile file = OpenGguf(model.path);
+  const ModelFile file = OpenModelFile(model.path);
   std::optional<TokenizerSpec> spec = TokenizerSpecOf(file);
   if (!spec) throw Error(ErrorCode::kUnsupported, "model " + model.name + " has no tokenizer");
   const Tokenizer tokenizer(*std::move(spec));
@@ -111,7 +110,7 @@ void AddTokenize(CLI::App& app, Context& context) {
       app.add_subcommand("tokenize", "Show the tokens of a text, or the text of tokens");
   command
       ->add_option("-m,--model,model", flags->model,
-                   "Name of an installed model or path of a GGUF file")
+                   "Name of an installed model, path of a GGUF file or of a model directory")
       ->type_name("MODEL");
   AddTextFlags(*command, flags->text, "The text");
   command->add_flag("--special", flags->special,

@@ -25,8 +25,8 @@ std::string WithArticle(std::string_view noun) {
 
 [[noreturn]] void FailType(const ModelFile& file, std::string_view key, std::string_view expected,
                            const MetadataValue& found) {
-  file.Fail("key " + QuotedName(key) + " is " + WithArticle(MetadataTypeName(found)) +
-            ", expected " + WithArticle(expected));
+  file.FailKey(
+      key, "is " + WithArticle(MetadataTypeName(found)) + ", expected " + WithArticle(expected));
 }
 
 }  // namespace
@@ -65,17 +65,21 @@ std::string QuotedName(std::string_view name) {
 }
 
 ModelFile::ModelFile(std::vector<MappedFile> shards, Metadata metadata,
-                     std::vector<NamedTensor> tensors)
-    : shards_(std::move(shards)), metadata_(std::move(metadata)), tensors_(std::move(tensors)) {
+                     std::vector<NamedTensor> tensors, ModelFileKind kind,
+                     std::filesystem::path path)
+    : kind_(kind),
+      path_(std::move(path)),
+      shards_(std::move(shards)),
+      metadata_(std::move(metadata)),
+      tensors_(std::move(tensors)) {
   CHECK(!shards_.empty());
+  if (path_.empty()) path_ = shards_.front().path();
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!tensor_index_.emplace(tensors_[i].name, i).second) {
       Fail("tensor " + QuotedName(tensors_[i].name) + " is there twice");
     }
   }
 }
-
-const std::filesystem::path& ModelFile::path() const { return shards_.front().path(); }
 
 uint64_t ModelFile::bytes() const {
   uint64_t total = 0;
@@ -95,8 +99,7 @@ std::optional<int64_t> ModelFile::Integer(std::string_view key) const {
   const auto* natural = As<uint64_t>(value);
   if (natural == nullptr) FailType(*this, key, "integer", *value);
   if (*natural > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    Fail("key " + QuotedName(key) + " is " + std::to_string(*natural) +
-         ", expected at most 2^63 - 1");
+    FailKey(key, "is " + std::to_string(*natural) + ", expected at most 2^63 - 1");
   }
   return static_cast<int64_t>(*natural);
 }
@@ -147,17 +150,17 @@ const std::vector<double>* ModelFile::Numbers(std::string_view key) const {
 
 int64_t ModelFile::RequireInteger(std::string_view key) const {
   if (const auto value = Integer(key)) return *value;
-  Fail("key " + QuotedName(key) + " is missing, expected an integer");
+  FailKey(key, "is missing, expected an integer");
 }
 
 double ModelFile::RequireNumber(std::string_view key) const {
   if (const auto value = Number(key)) return *value;
-  Fail("key " + QuotedName(key) + " is missing, expected a number");
+  FailKey(key, "is missing, expected a number");
 }
 
 const std::string& ModelFile::RequireString(std::string_view key) const {
   if (const std::string* value = String(key)) return *value;
-  Fail("key " + QuotedName(key) + " is missing, expected a string");
+  FailKey(key, "is missing, expected a string");
 }
 
 const NamedTensor* ModelFile::FindTensor(std::string_view name) const {
@@ -176,10 +179,32 @@ const TensorView& ModelFile::RequireTensor(std::string_view name,
     Fail("tensor " + QuotedName(name) + " is missing, expected shape " + ShapeText(expected));
   }
   if (tensor->view.rank != expected.rank || tensor->view.shape != expected.shape) {
-    Fail("tensor " + QuotedName(name) + " has shape " + ShapeText(tensor->view) + ", expected " +
-         ShapeText(expected));
+    const MappedFile& shard = shards_[static_cast<std::size_t>(tensor->shard)];
+    throw Error(ErrorCode::kInvalidFile, shard.path().string() + ": tensor " + QuotedName(name) +
+                                             " has shape " + ShapeText(tensor->view) +
+                                             ", expected " + ShapeText(expected));
   }
   return tensor->view;
+}
+
+std::string ModelFile::PlaceOf(std::string_view key) const {
+  constexpr std::string_view kGeneration = "generation_config.";
+  std::filesystem::path place = path_;
+  if (kind_ == ModelFileKind::kHuggingFace) {
+    const bool generation = key.starts_with(kGeneration);
+    if (generation) key.remove_prefix(kGeneration.size());
+    place /= generation ? "generation_config.json" : "config.json";
+  }
+  return place.string() + ": key " + QuotedName(key) + " ";
+}
+
+void ModelFile::FailKey(std::string_view key, const std::string& message) const {
+  throw Error(ErrorCode::kInvalidFile, PlaceOf(key) + message);
+}
+
+void ModelFile::FailKeyUnsupported(std::string_view key, const std::string& message,
+                                   const std::string& hint) const {
+  throw Error(ErrorCode::kUnsupported, PlaceOf(key) + message, hint);
 }
 
 void ModelFile::Fail(const std::string& message, const std::string& hint) const {

@@ -1,5 +1,6 @@
 // A model file seen as metadata and named tensor views over memory-mapped shards. Readers of
-// concrete formats (gguf.h) make it; architectures bind to it by name. Owns the mappings.
+// concrete formats (gguf.h, hf_directory.h) make it; architectures bind to it by name, and ask
+// kind() which names those are. Owns the mappings.
 #pragma once
 
 #include <cstdint>
@@ -36,15 +37,25 @@ struct NamedTensor {
   uint64_t file_offset = 0;  // of the data, in that shard
 };
 
+enum class ModelFileKind : uint8_t {
+  kGguf,         // keys such as "llama.block_count", tensors such as "blk.0.attn_q.weight"
+  kHuggingFace,  // keys of config.json ("rope_scaling.factor") and of generation_config.json
+                 // ("generation_config.eos_token_id"), tensors as
+                 // "model.layers.0.mlp.up_proj.weight"
+};
+
 class ModelFile {
  public:
   using Metadata = std::map<std::string, MetadataValue, std::less<>>;
 
   // At least one shard; the views point into the shards, and unused dimensions of shapes are 0.
-  // Throws Error(kInvalidFile) when two tensors have one name.
-  ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors);
+  // Throws Error(kInvalidFile) when two tensors have one name. `path` is what messages call the
+  // whole; left empty it is that of the first shard.
+  ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors,
+            ModelFileKind kind = ModelFileKind::kGguf, std::filesystem::path path = {});
 
-  const std::filesystem::path& path() const;  // of the first shard
+  ModelFileKind kind() const { return kind_; }
+  const std::filesystem::path& path() const { return path_; }  // of the first shard, or the folder
   const std::vector<MappedFile>& shards() const { return shards_; }
   const Metadata& metadata() const { return metadata_; }
   const std::vector<NamedTensor>& tensors() const { return tensors_; }  // in file order
@@ -75,8 +86,16 @@ class ModelFile {
 
   // Error(kInvalidFile) whose message starts with the path of the file.
   [[noreturn]] void Fail(const std::string& message, const std::string& hint = {}) const;
+  // The same with the file that has the key and the key: "PATH: key 'K' MESSAGE".
+  [[noreturn]] void FailKey(std::string_view key, const std::string& message) const;
+  [[noreturn]] void FailKeyUnsupported(std::string_view key, const std::string& message,
+                                       const std::string& hint = {}) const;
 
  private:
+  std::string PlaceOf(std::string_view key) const;
+
+  ModelFileKind kind_;
+  std::filesystem::path path_;
   std::vector<MappedFile> shards_;
   Metadata metadata_;
   std::vector<NamedTensor> tensors_;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/hf_directory.h"
 #include "loader/catalog_data.h"
 
 namespace fathom {
@@ -295,13 +296,19 @@ std::vector<InstalledModel> ModelLibrary::Installed() const {
 InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
   const std::string wanted(name_or_path.empty() ? catalog_.Default().name : name_or_path);
   std::error_code ignored;
-  if (!name_or_path.empty() && (LooksLikePath(wanted) || fs::is_regular_file(wanted, ignored))) {
-    const fs::path path(wanted);
+  if (!name_or_path.empty() && (LooksLikePath(wanted) || fs::is_regular_file(wanted, ignored) ||
+                                IsHuggingFaceDirectory(wanted))) {
+    fs::path path(wanted);
+    if (path.filename() == "config.json") path = fs::absolute(path, ignored).parent_path();
+    if (IsHuggingFaceDirectory(path)) {
+      const fs::path folder = fs::canonical(path);
+      return {folder.filename().string(), path, BytesUnder(path), false, true};
+    }
     if (fs::is_directory(path, ignored)) {
       const fs::path inside = FirstGguf(path);
-      throw Error(
-          ErrorCode::kInvalidFile, wanted + " is a folder, not a model file",
-          inside.empty() ? "give the path of a .gguf file" : "did you mean " + inside.string());
+      throw Error(ErrorCode::kInvalidFile, wanted + " is a folder, not a model file",
+                  inside.empty() ? "give the path of a .gguf file or of a folder with a config.json"
+                                 : "did you mean " + inside.string());
     }
     if (!fs::exists(path, ignored)) {
       throw Error(ErrorCode::kNotFound, "there is no file " + wanted,

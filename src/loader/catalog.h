@@ -71,10 +71,12 @@ class ModelLibrary {
   std::filesystem::path PartialFolderOf(std::string_view name) const;
   std::vector<InstalledModel> Installed() const;  // by name; empty without a data folder
 
-  // A path to an existing file is taken as it is; otherwise a model name that is installed. An
+  // A path to an existing file or model directory is taken as it is (a config.json stands for its
+  // directory); otherwise a model name that is installed. An
   // empty argument means the default model. Throws Error(kNotFound) that says what is installed and
   // how to get what is missing; Error(kUnsupported) for a model that is there but cannot be run;
-  // Error(kInvalidFile) for a folder given as a path or a model whose file has the wrong size.
+  // Error(kInvalidFile) for another folder given as a path or a model whose file has the wrong
+  // size.
   InstalledModel Resolve(std::string_view name_or_path) const;
 
   // Deletes an installed model's folder and what an unfinished download of it left; returns the

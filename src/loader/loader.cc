@@ -1,5 +1,6 @@
 // Owns: putting a model file, its architecture and its tokenizer together, and reading GGUF's
-// tokenizer keys. Invariant: a LoadedModel's tokenizer and weights agree on the vocabulary.
+// tokenizer keys (those of directories are hf_tokenizer.cc's). Invariant: a LoadedModel's tokenizer
+// and weights agree on the vocabulary.
 // Not for: parsing files (formats), tokenizing (text), binding weights (models).
 #include "loader/loader.h"
 
@@ -15,6 +16,8 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "formats/gguf.h"
+#include "formats/hf_directory.h"
+#include "loader/hf_tokenizer.h"
 
 namespace fathom {
 namespace {
@@ -139,8 +142,13 @@ std::string FingerprintOf(const ModelFile& file) {
     std::visit([&](const auto& held) { hash.Add(held); }, value);
   }
   for (const NamedTensor& tensor : file.tensors()) {
+    const FormatRow& format = RowOf(tensor.view.format);
     hash.Add(tensor.name);
-    hash.Add(static_cast<uint64_t>(RowOf(tensor.view.format).gguf_type));
+    if (format.gguf_type) {
+      hash.Add(static_cast<uint64_t>(*format.gguf_type));
+    } else {
+      hash.Add(format.name);
+    }
     hash.Add(static_cast<uint64_t>(tensor.view.rank));
     for (int i = 0; i < tensor.view.rank; ++i) hash.Add(tensor.view.shape[i]);
     hash.Add(static_cast<uint64_t>(tensor.shard));
@@ -154,9 +162,35 @@ std::string FingerprintOf(const ModelFile& file) {
   return hash.Digest();
 }
 
+// The stem of a file, or the name of a directory, however it was reached.
+std::string NameOf(const std::filesystem::path& path, const ModelFile& file) {
+  if (file.kind() == ModelFileKind::kGguf) return path.stem().string();
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(file.path(), error);
+  return folder.filename().string();
+}
+
 }  // namespace
 
+ModelFile OpenModelFile(const std::filesystem::path& path) {
+  if (IsHuggingFaceDirectory(path)) return OpenHuggingFaceDirectory(path);
+  if (path.filename() == "config.json") {
+    return OpenHuggingFaceDirectory(path.has_parent_path() ? path.parent_path() : ".");
+  }
+  if (path.extension() == ".safetensors") {
+    throw Error(ErrorCode::kInvalidFile,
+                path.string() + " is one file of a model directory, not a model",
+                "give the path of the directory, which has a config.json");
+  }
+  return OpenGguf(path);
+}
+
 std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
+  if (file.kind() == ModelFileKind::kHuggingFace) {
+    std::optional<TokenizerSpec> spec = HfTokenizerSpecOf(file);
+    if (spec) spec->eot = UsualEndOfTurn(*spec);
+    return spec;
+  }
   const std::string* kind = file.String("tokenizer.ggml.model");
   if (kind == nullptr || *kind == "none" || *kind == "no_vocab") return std::nullopt;
   if (*kind != "gpt2") {
@@ -212,13 +246,14 @@ std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
 
 LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
   LoadedModel loaded;
-  loaded.name = name.empty() ? path.stem().string() : std::move(name);
-  loaded.file = std::make_unique<ModelFile>(OpenGguf(path));
+  loaded.file = std::make_unique<ModelFile>(OpenModelFile(path));
+  loaded.name = name.empty() ? NameOf(path, *loaded.file) : std::move(name);
   loaded.model = BindModel(*loaded.file);
   if (std::optional<TokenizerSpec> spec = TokenizerSpecOf(*loaded.file)) {
     const int64_t rows = loaded.model->spec().vocabulary;
     const int64_t tokens = static_cast<int64_t>(spec->tokens.size());
-    if (tokens != rows) {
+    const bool padded = loaded.file->kind() == ModelFileKind::kHuggingFace;
+    if (padded ? tokens > rows : tokens != rows) {
       loaded.file->Fail("the tokenizer has " + std::to_string(tokens) +
                         " tokens, but the embedding has " + std::to_string(rows) + " rows");
     }

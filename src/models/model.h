@@ -80,9 +80,9 @@ class Model {
   virtual void Forward(ExecContext& context, const StepBatch& batch, float* logits) const = 0;
 };
 
-// Binds the architecture named by the file ("general.architecture"): every semantic key is used or
-// refused. The file must outlive the model. Throws Error(kInvalidFile) or Error(kUnsupported)
-// naming key or tensor, expected and found.
+// Binds the architecture named by the file ("general.architecture", or "model_type" of a
+// config.json): every semantic key is used or refused. The file must outlive the model. Throws
+// Error(kInvalidFile) or Error(kUnsupported) naming key or tensor, expected and found.
 std::unique_ptr<Model> BindModel(const ModelFile& file);
 
 }  // namespace fathom

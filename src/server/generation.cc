@@ -22,9 +22,6 @@ std::string EchoOf(const ChatService& chat, const ChatRequest& request) {
   const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt);
   const Tokenizer* tokenizer = chat.model().tokenizer.get();
   if (ids == nullptr || tokenizer == nullptr) return {};
-  for (const TokenId id : *ids) {
-    if (id >= tokenizer->size()) return {};  // refused by the engine
-  }
   return tokenizer->Decode(*ids);
 }
 

@@ -93,8 +93,9 @@ void CheckShape(const TokenizerSpec& spec) {
     Invalid(std::to_string(spec.tokens.size()) + " tokens have " +
             std::to_string(spec.kinds.size()) + " kinds");
   }
-  const std::pair<const char*, TokenId> named[] = {
+  std::vector<std::pair<const char*, TokenId>> named = {
       {"bos", spec.bos}, {"eos", spec.eos}, {"eot", spec.eot}, {"pad", spec.pad}};
+  for (const TokenId id : spec.stops) named.emplace_back("stop", id);
   for (const auto& [name, id] : named) {
     if (id < -1 || id >= static_cast<TokenId>(spec.tokens.size())) {
       Invalid(std::string(name) + " token " + std::to_string(id) +

@@ -38,6 +38,7 @@ struct TokenizerSpec {
   std::vector<TokenKind> kinds;     // as many as tokens
   std::vector<std::string> merges;  // "left right", best first; a Tokenizer drops them once read
   TokenId bos = -1, eos = -1, eot = -1, pad = -1;  // -1: none
+  std::vector<TokenId> stops;                      // that end a reply, besides eos and eot
   bool add_bos = false;
   bool ignore_merges =
       false;                // llama-bpe: a whole pre-token that is in the vocabulary is taken as is

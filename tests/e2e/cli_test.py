@@ -29,6 +29,7 @@ import tiny_model
 PROGRAM = os.environ["FATHOM_PROGRAM"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/goldens/model/llama_gqa"
+DIRECTORY = ROOT / "tests/goldens/model/qwen2_bf16"
 PULLED = "deepseek-r1-distill-llama-8b-q4_k_m"  # a catalogue row of one GGUF whose size is not known
 PULLED_PATH = "/unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF/resolve/main/DeepSeek-R1-Distill-Llama-8B-Q4_K_M.gguf"
 SECONDS = 120  # for anything, on a machine that is busy
@@ -308,6 +309,11 @@ class Generation(CliTest):
         self.assertEqual(found["metadata"]["tokenizer.ggml.tokens"]["length"], 260)
         self.assertEqual(found["formats"]["F32"]["tensors"], len(found["tensors"]))
         self.assertIn(b"This version of Fathom can run it.", self.good("inspect", self.tiny))
+        for path in (DIRECTORY, DIRECTORY / "config.json"):
+            found = self.good_json("inspect", path)
+            self.assertTrue(found["runs"])
+            self.assertEqual(found["kind"], "huggingface")
+            self.assertEqual(found["metadata"]["hidden_size"], 48)
         alien = self.data / "alien.gguf"
         alien.write_bytes(self.tiny.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0alien"))
         self.assertFalse(self.good_json("inspect", alien)["runs"])

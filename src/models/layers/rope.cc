@@ -27,9 +27,14 @@ RopeTable::RopeTable(const RopeSpec& spec) {
         static_cast<int64_t>(spec.frequency_divisors.size()) == count);
   double low = 0, high = 0;
   if (spec.scaling == RopeScaling::kYarn) {
-    low = std::max(std::floor(IndexOfRotations(spec, spec.beta_fast)), 0.0);
-    high = std::min(std::ceil(IndexOfRotations(spec, spec.beta_slow)),
-                    static_cast<double>(spec.rotary_dim - 1));
+    low = IndexOfRotations(spec, spec.beta_fast);
+    high = IndexOfRotations(spec, spec.beta_slow);
+    if (spec.whole_corrections) {
+      low = std::floor(low);
+      high = std::ceil(high);
+    }
+    low = std::max(low, 0.0);
+    high = std::min(high, static_cast<double>(spec.rotary_dim - 1));
     if (high <= low) high = low + 0.001;  // as the reference: never divide by zero
     magnitude_ = static_cast<float>(spec.attention_factor * (0.1 * std::log(spec.factor) + 1.0));
   }

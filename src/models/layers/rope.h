@@ -19,6 +19,7 @@ struct RopeSpec {
   double beta_fast = 32.0;
   double beta_slow = 1.0;
   double attention_factor = 1.0;  // multiplies the 0.1 ln(factor) + 1 of section 3.4
+  bool whole_corrections = true;  // the ramp begins and ends at whole frequency indices
   // Divisors per frequency (a "rope_freqs.weight" tensor, llama3 scaling); empty: none.
   std::vector<float> frequency_divisors;
 };

@@ -80,7 +80,7 @@ class LlamaModel final : public Model {
 
  private:
   void FillSpec(const ModelFile& file) {
-    spec_.architecture = "llama";
+    spec_.architecture = config_.architecture;
     spec_.vocabulary = config_.vocabulary;
     spec_.layers = config_.layers;
     spec_.hidden = config_.hidden;
@@ -201,8 +201,8 @@ class LlamaModel final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> Bind(const ModelFile& file) {
-  return std::make_unique<LlamaModel>(file, ParseConfig(file));
+std::unique_ptr<Model> MakeModel(const ModelFile& file, Config config) {
+  return std::make_unique<LlamaModel>(file, std::move(config));
 }
 
 }  // namespace fathom::llama

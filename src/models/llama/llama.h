@@ -1,14 +1,19 @@
 // The `llama` architecture (Llama, Llama 2 and 3, SmolLM2, Mistral-style dense models in GGUF):
-// RMSNorm, rotary grouped-query attention, SwiGLU.
+// RMSNorm, rotary grouped-query attention, SwiGLU. Relatives with other names and biases are models
+// of the same code.
 #pragma once
 
 #include <memory>
 
+#include "models/llama/config.h"
 #include "models/model.h"
 
 namespace fathom::llama {
 
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);
+
+// The model of a validated configuration; throws as BindWeights does.
+std::unique_ptr<Model> MakeModel(const ModelFile& file, Config config);
 
 }  // namespace fathom::llama

@@ -1,5 +1,6 @@
-// The llama architecture against transformers (tests/goldens/model, float32), and against itself in
-// other chunks, threads and kernels.
+// The llama architecture and its relatives, from GGUF files and from directories, against
+// transformers (tests/goldens/model, float32), and against themselves in other chunks, threads and
+// kernels.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,9 +11,8 @@
 #include <memory>
 #include <sstream>
 
-#include "base/error.h"
 #include "base/json.h"
-#include "formats/gguf.h"
+#include "models/testing/altered_file.h"
 #include "models/testing/model_runner.h"
 
 namespace fathom {
@@ -23,11 +23,14 @@ using ::testing::HasSubstr;
 const std::filesystem::path kGoldens =
     std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/goldens/model";
 
+// Files and directories of the family's goldens; NAME.json is the reference of both kinds.
 std::vector<std::string> GoldenNames() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(kGoldens)) {
-    const std::string stem = entry.path().stem().string();
-    if (entry.path().extension() == ".gguf" && stem.starts_with("llama_")) names.push_back(stem);
+    const std::string name = entry.path().filename().string();
+    const bool ours =
+        name.starts_with("llama_") || name.starts_with("qwen2_") || name.starts_with("hf_llama_");
+    if (ours && entry.path().extension() != ".json") names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -40,11 +43,12 @@ struct Golden {
   std::vector<int32_t> ids;
 
   explicit Golden(const std::string& name) {
-    std::ifstream stream(kGoldens / (name + ".json"));
+    const std::string stem = name.substr(0, name.find('.'));
+    std::ifstream stream(kGoldens / (stem + ".json"));
     std::stringstream text;
     text << stream.rdbuf();
     json = ParseJson(text.str(), name);
-    file = std::make_unique<ModelFile>(OpenGguf(kGoldens / (name + ".gguf")));
+    file = std::make_unique<ModelFile>(OpenGolden(name));
     model = BindModel(*file);
     ids = json.at("ids").get<std::vector<int32_t>>();
   }
@@ -159,12 +163,16 @@ TEST_P(LlamaGolden, FastKernelsStayCloseToTransformers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, LlamaGolden, ::testing::ValuesIn(GoldenNames()),
-                         [](const auto& instance) { return instance.param; });
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
 
-TEST(Llama, GoldensAreThere) { EXPECT_GE(GoldenNames().size(), 10u); }
+TEST(Llama, GoldensAreThere) { EXPECT_GE(GoldenNames().size(), 22u); }
 
 TEST(Llama, SequencesInOneStepDoNotDisturbEachOther) {
-  const Golden golden("llama_gqa");
+  const Golden golden("llama_gqa.gguf");
   for (const KernelTable* kernels : AvailableKernels()) {
     ModelRunner alone(*golden.model, *kernels, CacheType::kF16, 2, 256);
     const std::vector<float> expected = alone.Feed(golden.ids);
@@ -205,89 +213,56 @@ TEST(Llama, SequencesInOneStepDoNotDisturbEachOther) {
 }
 
 TEST(Llama, SpecCountsParameters) {
-  const Golden tied("llama_tied");
+  const Golden tied("llama_tied.gguf");
   EXPECT_EQ(tied.model->spec().active_parameters, tied.model->spec().parameters);
-  const Golden untied("llama_gqa");
+  const Golden untied("llama_gqa.gguf");
   EXPECT_LT(untied.model->spec().active_parameters, untied.model->spec().parameters);
   EXPECT_EQ(untied.model->spec().architecture, "llama");
 }
 
 // ---- Files that must be refused, made from a good one by changing metadata ----
 
-// The good file's metadata and tensors with some keys changed or removed, without a file of its
-// own.
-class Altered {
- public:
-  explicit Altered(const std::string& name) : source_(OpenGguf(kGoldens / (name + ".gguf"))) {
-    metadata = source_.metadata();
-    tensors = source_.tensors();
-  }
-
-  std::string BindError() {
-    std::vector<MappedFile> shards;
-    shards.push_back(MappedFile::Open(source_.path()));
-    const ModelFile file(std::move(shards), metadata, tensors);
-    try {
-      BindModel(file);
-    } catch (const Error& error) {
-      return std::string(ErrorCodeName(error.code())) + ": " + error.what();
-    }
-    return "";
-  }
-
-  NamedTensor& Tensor(const std::string& name) {
-    return *std::find_if(tensors.begin(), tensors.end(),
-                         [&](const NamedTensor& tensor) { return tensor.name == name; });
-  }
-
-  ModelFile::Metadata metadata;
-  std::vector<NamedTensor> tensors;
-
- private:
-  ModelFile source_;
-};
-
-TEST(LlamaErrors, UnchangedFileBinds) { EXPECT_EQ(Altered("llama_gqa").BindError(), ""); }
+TEST(LlamaErrors, UnchangedFileBinds) { EXPECT_EQ(AlteredFile("llama_gqa.gguf").BindError(), ""); }
 
 TEST(LlamaErrors, UnknownArchitectureIsNamed) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["general.architecture"] = std::string("mamba");
   EXPECT_THAT(file.BindError(), HasSubstr("unsupported: "));
   EXPECT_THAT(file.BindError(), HasSubstr("architecture 'mamba' is not supported"));
 }
 
 TEST(LlamaErrors, UnknownSemanticKeyIsRefused) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.attention.sliding_window"] = int64_t{512};
   EXPECT_THAT(file.BindError(), HasSubstr("'llama.attention.sliding_window' is not known"));
 }
 
 TEST(LlamaErrors, MissingKeyIsNamed) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata.erase("llama.attention.head_count");
   EXPECT_THAT(file.BindError(), HasSubstr("llama.attention.head_count"));
 }
 
 TEST(LlamaErrors, ExpertsAreRefused) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.expert_count"] = int64_t{8};
   EXPECT_THAT(file.BindError(), HasSubstr("8 experts"));
 }
 
 TEST(LlamaErrors, HeadCountsMustDivide) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.attention.head_count_kv"] = int64_t{5};
   EXPECT_THAT(file.BindError(), HasSubstr("expected a multiple of"));
 }
 
 TEST(LlamaErrors, UnknownRopeScalingIsNamed) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.rope.scaling.type"] = std::string("longrope");
   EXPECT_THAT(file.BindError(), HasSubstr("rope scaling 'longrope'"));
 }
 
 TEST(LlamaErrors, OutOfRangeNumbersAreRefused) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.block_count"] = int64_t{0};
   EXPECT_THAT(file.BindError(), HasSubstr("expected 1 to"));
   file.metadata["llama.block_count"] = int64_t{1} << 40;
@@ -295,7 +270,7 @@ TEST(LlamaErrors, OutOfRangeNumbersAreRefused) {
 }
 
 TEST(LlamaErrors, MissingTensorIsNamed) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.Tensor("blk.1.ffn_up.weight").name = "blk.1.ffn_up.gone";
   EXPECT_THAT(file.BindError(), HasSubstr("'blk.1.ffn_up.gone' is not known"));
   std::erase_if(file.tensors, [](const NamedTensor& t) { return t.name == "blk.1.ffn_up.gone"; });
@@ -303,7 +278,7 @@ TEST(LlamaErrors, MissingTensorIsNamed) {
 }
 
 TEST(LlamaErrors, WrongShapeNamesExpectedAndFound) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   TensorView& view = file.Tensor("blk.0.attn_k.weight").view;
   view.shape[0] /= 2;
   EXPECT_THAT(file.BindError(), HasSubstr("blk.0.attn_k.weight"));
@@ -311,7 +286,7 @@ TEST(LlamaErrors, WrongShapeNamesExpectedAndFound) {
 }
 
 TEST(LlamaErrors, VocabularyMustAgreeWithTheEmbedding) {
-  Altered file("llama_gqa");
+  AlteredFile file("llama_gqa.gguf");
   file.metadata["llama.vocab_size"] = int64_t{7};
   EXPECT_THAT(file.BindError(), HasSubstr("'llama.vocab_size' is 7"));
 }

@@ -1,4 +1,4 @@
-// Weights of the `llama` architecture: GGUF tensor names to views, shapes checked.
+// Weights of the `llama` architecture and its relatives: tensor names to views, shapes checked.
 #pragma once
 
 #include <vector>
@@ -23,8 +23,8 @@ struct Weights {
   bool tied_head = false;
 };
 
-// Throws Error(kInvalidFile) naming the tensor, expected and found; also for a tensor that the
-// architecture does not use, since it would change the result.
+// Throws Error(kInvalidFile) naming the tensor, expected and found; Error(kUnsupported) for a
+// tensor that the architecture does not use, since it would change the result.
 Weights BindWeights(const ModelFile& file, const Config& config);
 
 }  // namespace fathom::llama

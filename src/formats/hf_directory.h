@@ -1,0 +1,24 @@
+// Opens a Hugging Face model directory: config.json, the shards that model.safetensors.index.json
+// names (or the one model.safetensors), and generation_config.json where there is one. The
+// tokenizer beside them is not part of a ModelFile.
+#pragma once
+
+#include <filesystem>
+
+#include "formats/model_file.h"
+
+namespace fathom {
+
+// Whether `path` is a folder with a config.json.
+bool IsHuggingFaceDirectory(const std::filesystem::path& path);
+
+// The kind of the file is kHuggingFace and its path the directory. Metadata are the flattened keys
+// of config.json and, under "generation_config.", of generation_config.json. Every tensor of the
+// index must be in the shard it names, and every tensor of a shard in the index. Shards are plain
+// files of the directory, or links that stay inside it or lead into the blobs of the download cache
+// that the directory is a snapshot of (.../snapshots/REVISION -> .../blobs). Throws Error:
+// kNotFound for a missing file, kPermission or kIo for one that cannot be read, kInvalidFile and
+// kUnsupported as the readers of the files do (safetensors.h, hf_json.h).
+ModelFile OpenHuggingFaceDirectory(const std::filesystem::path& directory);
+
+}  // namespace fathom

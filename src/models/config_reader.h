@@ -1,0 +1,50 @@
+// Access to the hyper-parameters of a model file, checked: ranges, and keys that nobody reads.
+// Which keys there are is the architectures' affair.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "formats/model_file.h"
+
+namespace fathom {
+
+class ConfigReader {
+ public:
+  // Names are keys after `prefix`: "llama." in a GGUF file, nothing in config.json. The file must
+  // outlive the reader.
+  ConfigReader(const ModelFile& file, std::string prefix)
+      : file_(file), prefix_(std::move(prefix)) {}
+
+  const ModelFile& file() const { return file_; }
+  std::string Key(std::string_view name) const { return prefix_ + std::string(name); }
+  bool Has(std::string_view name) const { return file_.Find(Key(name)) != nullptr; }
+
+  // Throw Error(kInvalidFile) that names file, key, expected and found.
+  int64_t Count(std::string_view name, int64_t most) const;  // 1 to `most`
+  int64_t CountOr(std::string_view name, int64_t absent, int64_t most) const;
+  double Positive(std::string_view name) const;  // finite
+  double PositiveOr(std::string_view name, double absent) const;
+  bool BooleanOr(std::string_view name, bool absent) const;
+  float Epsilon(std::string_view name) const;  // 0 to below 1
+
+  // Throws Error(kUnsupported) for a key under the prefix that is in neither list: it may change
+  // the result. An entry that ends in a dot stands for all keys that begin with it.
+  void RefuseUnknownKeys(std::span<const std::string_view> known,
+                         std::span<const std::string_view> more,
+                         std::string_view architecture) const;
+
+ private:
+  int64_t InRange(std::string_view name, int64_t value, int64_t most) const;
+
+  const ModelFile& file_;
+  std::string prefix_;
+};
+
+// Keys of a config.json that say nothing about what a decoder computes from given ids: names and
+// versions, settings of training and of generation, what other classes do with the same weights.
+std::span<const std::string_view> HfKeysWithoutMeaning();
+
+}  // namespace fathom

@@ -1,0 +1,14 @@
+// The `qwen2` architecture (Qwen2, Qwen2.5, the Qwen distills of DeepSeek-R1): the llama code with
+// biases on queries, keys and values.
+#pragma once
+
+#include <memory>
+
+#include "models/model.h"
+
+namespace fathom::qwen2 {
+
+// The constructor row of the registry.
+std::unique_ptr<Model> Bind(const ModelFile& file);
+
+}  // namespace fathom::qwen2

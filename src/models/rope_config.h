@@ -1,0 +1,26 @@
+// The rotary embedding that a config.json asks for, under both of its spellings: "rope_theta" and
+// "rope_scaling" (transformers 4), or "rope_parameters" (transformers 5).
+#pragma once
+
+#include <cstdint>
+
+#include "models/config_reader.h"
+#include "models/layers/rope.h"
+
+namespace fathom {
+
+struct HfRope {
+  RopeSpec spec;
+  int64_t context_length = 0;  // positions the scaling is made for, at least those given
+};
+
+// What transformers computes for the types default, linear, dynamic, llama3 and yarn, for
+// `rotary_dim` rotated values per head and a "max_position_embeddings" of `positions`. Throws
+// Error(kUnsupported) for another type and for parameters that the type does not have;
+// Error(kInvalidFile) for numbers that make no sense and where two spellings contradict each other.
+HfRope ParseHfRope(const ConfigReader& reader, int64_t rotary_dim, int64_t positions);
+
+// Keys of a config.json that ParseHfRope reads.
+std::span<const std::string_view> HfRopeKeys();
+
+}  // namespace fathom

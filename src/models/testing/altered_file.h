@@ -1,0 +1,57 @@
+// For tests: a good model file whose metadata and tensors are changed in memory before an
+// architecture is bound from it.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "formats/gguf.h"
+#include "formats/hf_directory.h"
+#include "models/model.h"
+
+namespace fathom {
+
+inline ModelFile OpenGolden(const std::string& name) {
+  const std::filesystem::path path =
+      std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/goldens/model" / name;
+  return IsHuggingFaceDirectory(path) ? OpenHuggingFaceDirectory(path) : OpenGguf(path);
+}
+
+class AlteredFile {
+ public:
+  explicit AlteredFile(const std::string& golden) : source_(OpenGolden(golden)) {
+    metadata = source_.metadata();
+    tensors = source_.tensors();
+  }
+
+  // "code: message" of the error that binding throws; empty when it throws none.
+  std::string BindError() const {
+    std::vector<MappedFile> shards;
+    for (const MappedFile& shard : source_.shards())
+      shards.push_back(MappedFile::Open(shard.path()));
+    const ModelFile file(std::move(shards), metadata, tensors, source_.kind(), source_.path());
+    try {
+      BindModel(file);
+    } catch (const Error& error) {
+      return std::string(ErrorCodeName(error.code())) + ": " + error.what();
+    }
+    return "";
+  }
+
+  NamedTensor& Tensor(const std::string& name) {
+    return *std::find_if(tensors.begin(), tensors.end(),
+                         [&](const NamedTensor& tensor) { return tensor.name == name; });
+  }
+
+  ModelFile::Metadata metadata;
+  std::vector<NamedTensor> tensors;
+
+ private:
+  ModelFile source_;
+};
+
+}  // namespace fathom
