@@ -1,17 +1,17 @@
 // ChatService: renders and encodes prompts on the caller's thread, and decodes replies on the
-// engine thread. Text is decoded once, by the guide, because stop strings must act at their exact
-// token; the sink only joins the decoded pieces with the engine's events. Holds no conversation:
-// the caller hands over the whole of it each time.
+// engine thread. Text is decoded once, by the guide (reply_text.h); the sink only joins the decoded
+// pieces with the engine's events. Holds no conversation: the caller hands over the whole of it
+// each time.
 #include "chat/chat.h"
 
 #include <algorithm>
-#include <deque>
+#include <optional>
 #include <span>
 #include <utility>
 
-#include "base/check.h"
 #include "base/random.h"
-#include "text/stream_decoder.h"
+#include "chat/reply_text.h"
+#include "chat/thinking.h"
 
 namespace fathom {
 namespace {
@@ -29,66 +29,11 @@ std::size_t TextBytes(const ChatRequest& request) {
   return bytes;
 }
 
-// The text of one reply, fed by the guide and read by the sink. Both run on the engine thread, so
-// nothing is locked.
-class ReplyText {
+class ReplyGuide : public TokenGuide {
  public:
-  ReplyText(const Tokenizer* tokenizer, std::vector<TokenId> stop_ids,
-            std::vector<std::string> stops)
-      : stop_ids_(std::move(stop_ids)), matcher_(std::move(stops)) {
-    if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
-  }
+  explicit ReplyGuide(std::shared_ptr<ReplyText> text) : text_(std::move(text)) {}
 
-  bool Ends(TokenId id) const {
-    return std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end();
-  }
-
-  // True when a stop string is complete with this token.
-  bool Observe(TokenId id) {
-    std::string text;
-    if (decoder_ && !Ends(id) && !stopped_) {
-      StopMatcher::Result result = matcher_.Push(decoder_->Push(id));
-      text = std::move(result.text);
-      stopped_ = result.stopped;
-    }
-    pieces_.push_back(std::move(text));
-    return stopped_;
-  }
-
-  // The piece of the oldest observed token that was not taken yet.
-  std::string Take() {
-    CHECK(!pieces_.empty());
-    std::string text = std::move(pieces_.front());
-    pieces_.pop_front();
-    return text;
-  }
-
-  // Everything that is still held back.
-  std::string Finish() {
-    std::string text;
-    while (!pieces_.empty()) text += Take();
-    if (!decoder_ || stopped_) return text;
-    StopMatcher::Result result = matcher_.Push(decoder_->Finish());
-    text += result.text;
-    if (!result.stopped) text += matcher_.Finish();
-    return text;
-  }
-
- private:
-  std::optional<StreamDecoder> decoder_;
-  std::vector<TokenId> stop_ids_;
-  StopMatcher matcher_;
-  std::deque<std::string> pieces_;
-  bool stopped_ = false;
-};
-
-class StopGuide : public TokenGuide {
- public:
-  explicit StopGuide(std::shared_ptr<ReplyText> text) : text_(std::move(text)) {}
-
-  GuideDecision Observe(int32_t id) override {
-    return {text_->Observe(id) ? GuideDecision::Action::kStop : GuideDecision::Action::kContinue};
-  }
+  GuideDecision Observe(int32_t id) override { return text_->Observe(id); }
 
  private:
   std::shared_ptr<ReplyText> text_;
@@ -114,6 +59,14 @@ LogprobEntry MakeEntry(const Tokenizer* tokenizer, const TokenEvent& event) {
   return entry;
 }
 
+void SetPiece(ReplyText::Piece&& piece, ChatEvent& event) {
+  event.reasoning = std::move(piece.reasoning);
+  event.text = std::move(piece.text);
+  event.calls = std::move(piece.calls);
+  event.broken_call = piece.broken_call;
+  event.is_reasoning = piece.is_reasoning;
+}
+
 ChatEvent ToChatEvent(const Tokenizer* tokenizer, ReplyText& text, uint64_t seed,
                       TokenEvent&& event) {
   ChatEvent out;
@@ -126,15 +79,16 @@ ChatEvent ToChatEvent(const Tokenizer* tokenizer, ReplyText& text, uint64_t seed
       break;
     case TokenEvent::Kind::kToken:
       out.kind = ChatEvent::Kind::kToken;
-      out.text = text.Take();
+      SetPiece(text.Take(), out);
       out.ends = text.Ends(event.id);
       if (event.logprob) out.logprob = MakeEntry(tokenizer, event);
       break;
     case TokenEvent::Kind::kDone:
       out.kind = ChatEvent::Kind::kDone;
-      out.text = text.Finish();
+      SetPiece(text.Finish(), out);
       out.finish = event.finish;
       out.usage = event.usage;
+      out.reasoning_tokens = text.reasoning_tokens();
       out.seed = seed;
       out.error = std::move(event.error);
       break;
@@ -152,6 +106,12 @@ struct ChatService::Impl {
       longest_token = std::max(longest_token, model.tokenizer->BytesOf(id).size());
     }
     const TokenizerSpec& spec = model.tokenizer->spec();
+    const auto knows = [&](ReplyTag tag) { return model.tokenizer->FindAdded(TextOf(tag)) >= 0; };
+    const auto writes = [&](ReplyTag tag) {
+      return spec.chat_template.find(TextOf(tag)) != std::string::npos;
+    };
+    thinks = (knows(ReplyTag::kThinkOpen) && knows(ReplyTag::kThinkClose)) ||
+             writes(ReplyTag::kThinkOpen) || writes(ReplyTag::kThinkClose);
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
     std::vector<TokenId> ends = {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")};
     ends.insert(ends.end(), spec.stops.begin(), spec.stops.end());
@@ -184,7 +144,42 @@ struct ChatService::Impl {
                 "shorten the prompt or raise the context length");
   }
 
+  // The spans of a conversation, with its end as the options want it.
+  std::vector<TextSpan> Render(const ChatRequest& request) const {
+    const auto& messages = std::get<std::vector<ChatMessage>>(request.prompt);
+    if (messages.empty()) {
+      throw Error(ErrorCode::kInvalidArgument, "the conversation has no messages");
+    }
+    const Tokenizer& tokenizer = NeedTokenizer("a conversation");
+    if (model.chat_template == nullptr) {
+      throw Error(ErrorCode::kUnsupported,
+                  "the model '" + model.name + "' has no chat template that is known",
+                  "use a plain prompt");
+    }
+    std::vector<TextSpan> spans = model.chat_template->Render(messages);
+    // No room for reasoning is none at all.
+    const std::optional<bool> thinking =
+        request.options.thinking_budget == 0 ? std::optional(false) : request.options.thinking;
+    if (thinks && thinking) SetThinking(*thinking, tokenizer.spec().chat_template, spans);
+    return spans;
+  }
+
+  // How the reply to a conversation is to be read; `prompt` is what was rendered.
+  void SetReading(const GenerationOptions& options, const std::vector<TextSpan>& prompt,
+                  ReplyTextOptions& text) const {
+    if (!thinks && !options.tool_calls) return;
+    const PromptEnd end = EndOf(prompt, model.tokenizer->spec().chat_template);
+    text.separate = true;
+    text.in_reasoning = end.in_reasoning;
+    text.tool_calls = options.tool_calls;
+    // A model that begins to think all the same is ended at once.
+    text.thinking_budget = options.thinking == false ? 0 : options.thinking_budget;
+    const TextSpan closing{end.closing, true};
+    text.closing = model.tokenizer->Encode(std::span(&closing, 1));
+  }
+
   LoadedModel model;
+  bool thinks = false;
   std::vector<TokenId> stop_ids;
   std::size_t longest_token = 1;  // bytes
   Engine engine;                  // after the model, which it uses until it is destroyed
@@ -196,6 +191,7 @@ ChatService::~ChatService() = default;
 
 const LoadedModel& ChatService::model() const { return impl_->model; }
 Engine& ChatService::engine() { return impl_->engine; }
+bool ChatService::thinks() const { return impl_->thinks; }
 
 std::vector<TokenId> ChatService::PromptIds(const ChatRequest& request) const {
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt)) return *ids;
@@ -208,19 +204,9 @@ std::vector<TokenId> ChatService::PromptIds(const ChatRequest& request) const {
     if (want_bos && spec.bos >= 0) ids.insert(ids.begin(), spec.bos);
     return ids;
   }
-  const auto& messages = std::get<std::vector<ChatMessage>>(request.prompt);
-  if (messages.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "the conversation has no messages");
-  }
-  const Tokenizer& tokenizer = impl_->NeedTokenizer("a conversation");
-  if (impl_->model.chat_template == nullptr) {
-    throw Error(ErrorCode::kUnsupported,
-                "the model '" + impl_->model.name + "' has no chat template that is known",
-                "use a plain prompt");
-  }
   // No beginning-of-text token here: the template writes it where the model was trained with one.
-  const std::vector<TextSpan> spans = impl_->model.chat_template->Render(messages);
-  return tokenizer.Encode(spans);
+  const std::vector<TextSpan> spans = impl_->Render(request);
+  return impl_->model.tokenizer->Encode(spans);
 }
 
 std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
@@ -231,7 +217,14 @@ std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
   impl_->CheckFits(TextBytes(request));
 
   Request engine_request;
-  engine_request.prompt = PromptIds(request);
+  ReplyTextOptions text_options;
+  if (std::holds_alternative<std::vector<ChatMessage>>(request.prompt)) {
+    const std::vector<TextSpan> spans = impl_->Render(request);
+    engine_request.prompt = tokenizer->Encode(spans);
+    impl_->SetReading(options, spans, text_options);
+  } else {
+    engine_request.prompt = PromptIds(request);
+  }
   engine_request.max_tokens = options.max_tokens;
   engine_request.sampling = options.sampling;
   // 53 bits, so that the number survives JSON readers that keep numbers as doubles.
@@ -241,9 +234,10 @@ std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
   engine_request.score_prompt = options.score_prompt;
   engine_request.cache_key = std::move(request.cache_key);
 
-  auto text =
-      std::make_shared<ReplyText>(tokenizer, engine_request.stop_ids, std::move(options.stop));
-  engine_request.guide = std::make_unique<StopGuide>(text);
+  text_options.stop_ids = engine_request.stop_ids;
+  text_options.stops = std::move(options.stop);
+  const auto text = std::make_shared<ReplyText>(tokenizer, std::move(text_options));
+  engine_request.guide = std::make_unique<ReplyGuide>(text);
   const uint64_t seed = engine_request.sampling.seed;
 
   EventSink events = [tokenizer, text, seed, sink = std::move(sink)](TokenEvent&& event) {

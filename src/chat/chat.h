@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "loader/loader.h"
 #include "text/chat_template.h"
+#include "text/tool_call.h"
 
 namespace fathom {
 
@@ -23,6 +24,11 @@ struct GenerationOptions {
   std::optional<int32_t> top_logprobs;  // set: log-probabilities with that many alternatives
   bool score_prompt = false;            // also report each prompt token (ChatEvent::kPrompt)
   bool ignore_eos = false;              // benchmarks and tests
+
+  // Conversations only, and of effect where the model thinks:
+  std::optional<bool> thinking;  // whether it does; unset: as its template has it
+  int64_t thinking_budget = -1;  // tokens of reasoning at most, then it is closed; -1: no limit
+  bool tool_calls = false;       // look for tool calls in the reply
 };
 
 struct ChatRequest {
@@ -54,13 +60,18 @@ struct ChatEvent {
   };
   Kind kind = Kind::kToken;
   TokenId id = -1;
-  std::string text;
+  std::string reasoning;        // comes before what `text` has
+  std::string text;             // of the answer; stop strings act on it alone
+  std::vector<ToolCall> calls;  // with GenerationOptions::tool_calls
+  bool broken_call = false;     // `text` has what was to be a tool call
+  bool is_reasoning = false;    // kToken only: the token counts as reasoning
   std::optional<LogprobEntry> logprob;
   bool scored = true;  // kPrompt only: false for the first token, which nothing precedes
   bool ends = false;   // kToken only: an end-of-text id, which stands for no text
   // kDone only:
   FinishReason finish = FinishReason::kStop;
   Usage usage;
+  int64_t reasoning_tokens = 0;  // of usage.completion_tokens; the tags are counted
   uint64_t seed = 0;
   std::optional<Error> error;
 };
@@ -76,6 +87,10 @@ class ChatService {
 
   const LoadedModel& model() const;
   Engine& engine();
+
+  // Whether the model's replies may have reasoning: its vocabulary has <think> and </think>, or its
+  // template writes them.
+  bool thinks() const;
 
   // Ids of a conversation or prompt as they would be submitted. Throws Error(kUnsupported) when the
   // model has no tokenizer or no chat template that is needed.

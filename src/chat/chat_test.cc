@@ -42,6 +42,11 @@ class Collector {
     for (const ChatEvent& event : Wait()) text += event.text;
     return text;
   }
+  std::string Reasoning() {
+    std::string text;
+    for (const ChatEvent& event : Wait()) text += event.reasoning;
+    return text;
+  }
   const ChatEvent& Done() { return Wait().back(); }
 
  private:
@@ -275,6 +280,152 @@ TEST(Chat, PromptThatCannotFitIsRefusedBeforeItIsEncoded) {
       ErrorOf(chat, Say(std::string(8 << 20, 'x')), ErrorCode::kContextOverflow);
   EXPECT_THAT(message, HasSubstr("at least"));
   EXPECT_THAT(message, HasSubstr("64"));
+}
+
+// ---- Thinking ----------------------------------------------------------------------------------
+
+constexpr int32_t kThink = FakeVocabulary::kThink, kThinkEnd = FakeVocabulary::kThinkEnd;
+
+TEST(ChatThinking, BeginsAsTheTemplateLeavesIt) {
+  ChatService chat(MakeFakeModel({.chain = {'a', 'b', kThinkEnd, ' ', 'x', 'y'},
+                                  .ends = true,
+                                  .knows_think = true,
+                                  .opens_think = true}),
+                   OneThread());
+  EXPECT_TRUE(chat.thinks());
+  ChatRequest request = Say("hello");
+  request.options.stop = {"b"};  // of the answer, which has none
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Reasoning(), "ab");
+  EXPECT_EQ(collector.Text(), "xy");
+  EXPECT_EQ(collector.Done().reasoning_tokens, 3);
+  EXPECT_EQ(collector.Done().usage.completion_tokens, 7);
+  EXPECT_TRUE(collector.Wait()[2].is_reasoning);
+  EXPECT_FALSE(collector.Wait()[3].is_reasoning);
+}
+
+TEST(ChatThinking, TheReplyMayOpenItItself) {
+  ChatService chat(
+      MakeFakeModel({.chain = {kThink, 'a', kThinkEnd, 'x'}, .ends = true, .knows_think = true}),
+      OneThread());
+  Collector collector;
+  chat.Start(Say("hello"), collector.Sink());
+  EXPECT_EQ(collector.Reasoning(), "a");
+  EXPECT_EQ(collector.Text(), "x");
+}
+
+TEST(ChatThinking, OnlyConversationsAreSeparated) {
+  ChatService chat(
+      MakeFakeModel({.chain = {kThink, 'a', kThinkEnd, 'x'}, .ends = true, .knows_think = true}),
+      OneThread());
+  ChatRequest request;
+  request.prompt = std::string("hello");
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Text(), "<think>a</think>x");
+  EXPECT_EQ(collector.Reasoning(), "");
+}
+
+TEST(ChatThinking, SwitchedOffThePromptIsClosed) {
+  ChatService chat(MakeFakeModel({.knows_think = true, .opens_think = true}), OneThread());
+  ChatRequest request = Say("hello");
+  request.options.max_tokens = 3;
+  const auto open = chat.PromptIds(request);
+  request.options.thinking = false;
+  auto expected = open;
+  for (const int32_t id : {int32_t{'\n'}, kThinkEnd, int32_t{'\n'}, int32_t{'\n'}}) {
+    expected.push_back(id);
+  }
+  EXPECT_EQ(chat.PromptIds(request), expected);
+  ChatRequest no_budget = Say("hello");
+  no_budget.options.thinking_budget = 0;
+  EXPECT_EQ(chat.PromptIds(no_budget), expected);
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Text(), "abc");
+  EXPECT_EQ(collector.Reasoning(), "");
+  EXPECT_EQ(collector.Done().reasoning_tokens, 0);
+}
+
+TEST(ChatThinking, SwitchedOnThePromptIsOpened) {
+  ChatService chat(MakeFakeModel({.knows_think = true}), OneThread());
+  ChatRequest request = Say("hello");
+  auto expected = chat.PromptIds(request);
+  expected.push_back(kThink);
+  expected.push_back('\n');
+  request.options.thinking = true;
+  EXPECT_EQ(chat.PromptIds(request), expected);
+  // A model that does not think has no use for it.
+  ChatService plain(MakeFakeModel(), OneThread());
+  EXPECT_FALSE(plain.thinks());
+  EXPECT_EQ(plain.PromptIds(request), plain.PromptIds(Say("hello")));
+}
+
+TEST(ChatThinking, SwitchedOffWhatTheReplyOpensIsClosedAtOnce) {
+  ChatService chat(MakeFakeModel({.chain = {kThink, 'a', 'b', 'c', 'd'}, .knows_think = true}),
+                   OneThread());
+  ChatRequest request = Say("hello");
+  request.options.thinking = false;
+  request.options.max_tokens = 6;
+  Collector collector;
+  chat.Start(std::move(request), collector.Sink());
+  EXPECT_EQ(collector.Reasoning(), "");
+  // <think>, then the closing of four ids, then what the model says to a line break.
+  EXPECT_EQ(collector.Done().usage.completion_tokens, 6);
+  EXPECT_EQ(collector.Wait()[2].id, kThinkEnd);
+}
+
+TEST(ChatThinking, TheBudgetClosesAtItsExactToken) {
+  ChatService chat(MakeFakeModel({.knows_think = true, .opens_think = true}), OneThread());
+  const auto run = [&](int64_t budget) {
+    ChatRequest request = Say("hello");
+    request.options.thinking_budget = budget;
+    request.options.max_tokens = budget + 4 + 5;
+    request.options.top_logprobs = 1;
+    return request;
+  };
+  for (const int64_t budget : {1, 3, 20}) {
+    Collector collector;
+    chat.Start(run(budget), collector.Sink());
+    const std::string alphabet = "abcdefghijklmnopqrstuvwxyz";
+    EXPECT_EQ(collector.Reasoning(), alphabet.substr(0, static_cast<std::size_t>(budget)));
+    EXPECT_EQ(collector.Text(), "abcde");
+    // "\n" and the tag belong to the reasoning.
+    EXPECT_EQ(collector.Done().reasoning_tokens, budget + 2);
+    EXPECT_EQ(collector.Done().usage.completion_tokens, budget + 9);
+    const auto& events = collector.Wait();
+    EXPECT_EQ(events[static_cast<std::size_t>(budget) + 1].id, kThinkEnd);
+    // The model itself would not have said it.
+    EXPECT_LT(events[static_cast<std::size_t>(budget) + 1].logprob->logprob,
+              events[static_cast<std::size_t>(budget) + 1].logprob->top[0].logprob);
+  }
+}
+
+TEST(ChatThinking, BudgetsOfManyTogetherAreThoseOfEachAlone) {
+  ChatService chat(MakeFakeModel({.knows_think = true, .opens_think = true}), OneThread());
+  const auto request = [&](int64_t budget) {
+    ChatRequest one = Say("hello " + std::to_string(budget));
+    one.options.thinking_budget = budget;
+    one.options.sampling.temperature = 1.2f;
+    one.options.has_seed = true;
+    one.options.sampling.seed = 5;
+    one.options.max_tokens = 40;
+    return one;
+  };
+  std::vector<std::string> alone;
+  for (int64_t budget = 1; budget <= 8; ++budget) {
+    Collector collector;
+    chat.Start(request(budget), collector.Sink());
+    alone.push_back(collector.Reasoning() + "|" + collector.Text());
+  }
+  std::vector<Collector> together(8);
+  for (int64_t budget = 1; budget <= 8; ++budget) {
+    chat.Start(request(budget), together[static_cast<std::size_t>(budget - 1)].Sink());
+  }
+  for (std::size_t i = 0; i < together.size(); ++i) {
+    EXPECT_EQ(together[i].Reasoning() + "|" + together[i].Text(), alone[i]);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // For tests only: a model without weights that writes a known text, and a byte-level tokenizer with
 // ChatML, as one LoadedModel. Greedy decoding follows a successor table (the alphabet, over and
-// over, by default); with a temperature, replies vary with the seed and the position.
+// over, by default); with a temperature, replies vary with the seed and the position. It may know
+// the tags of thinking, and its template may open them.
 #pragma once
 
 #include <atomic>
@@ -22,12 +23,15 @@ namespace fathom {
 struct FakeModelOptions {
   int64_t context_length = 4096;
   std::string text = "abcdefghijklmnopqrstuvwxyz";  // distinct bytes; the last leads to the first
-  bool ends = false;                                // the last byte leads to <|im_end|> instead
+  std::vector<int32_t> chain;                       // distinct ids that it writes instead of `text`
+  bool ends = false;                                // the last one leads to <|im_end|> instead
   int step_microseconds = 0;                        // what every step takes at least
   int prefill_microseconds = 0;  // what a step with more than one row of a sequence adds
   bool with_tokenizer = true;
   bool with_template = true;
   bool add_bos = false;
+  bool knows_think = false;  // <think> and </think> are added tokens
+  bool opens_think = false;  // the template writes "<think>\n" at the end of a prompt
 };
 
 // Ids 0 to 255 are the bytes themselves.
@@ -35,7 +39,9 @@ struct FakeVocabulary {
   static constexpr int32_t kStart = 256;      // <|im_start|>
   static constexpr int32_t kEnd = 257;        // <|im_end|>
   static constexpr int32_t kEndOfText = 258;  // <|endoftext|>
-  static constexpr int32_t kSize = 260;
+  static constexpr int32_t kThink = 260;      // <think>
+  static constexpr int32_t kThinkEnd = 261;   // </think>
+  static constexpr int32_t kSize = 262;
 };
 
 class FakeModel : public Model {
@@ -46,14 +52,16 @@ class FakeModel : public Model {
     spec_.layers = 1;
     spec_.hidden = 1;
     spec_.context_length = options_.context_length;
-    // What is not part of the text leads to its start.
-    next_.assign(FakeVocabulary::kSize, static_cast<unsigned char>(options_.text.front()));
-    for (std::size_t i = 0; i + 1 < options_.text.size(); ++i) {
-      next_[static_cast<unsigned char>(options_.text[i])] =
-          static_cast<unsigned char>(options_.text[i + 1]);
+    std::vector<int32_t> chain = options_.chain;
+    if (chain.empty()) {
+      for (const char c : options_.text) chain.push_back(static_cast<unsigned char>(c));
     }
-    if (options_.ends)
-      next_[static_cast<unsigned char>(options_.text.back())] = FakeVocabulary::kEnd;
+    // What is not part of the text leads to its start.
+    next_.assign(FakeVocabulary::kSize, chain.front());
+    for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+      next_[static_cast<std::size_t>(chain[i])] = chain[i + 1];
+    }
+    if (options_.ends) next_[static_cast<std::size_t>(chain.back())] = FakeVocabulary::kEnd;
   }
 
   const ModelSpec& spec() const override { return spec_; }
@@ -113,7 +121,7 @@ inline std::string PrintableByte(int byte) {
   return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
-inline TokenizerSpec FakeTokenizerSpec(bool add_bos) {
+inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false) {
   TokenizerSpec spec;
   spec.pre_tokenizer = "gpt2";
   for (int byte = 0; byte < 256; ++byte) {
@@ -124,11 +132,31 @@ inline TokenizerSpec FakeTokenizerSpec(bool add_bos) {
     spec.tokens.emplace_back(added);
     spec.kinds.push_back(TokenKind::kControl);
   }
+  for (const char* tag : {"<think>", "</think>"}) {
+    spec.tokens.emplace_back(knows_think ? tag : "");
+    spec.kinds.push_back(knows_think ? TokenKind::kUserDefined : TokenKind::kUnused);
+  }
   spec.bos = FakeVocabulary::kEndOfText;
   spec.eos = FakeVocabulary::kEnd;
   spec.add_bos = add_bos;
   return spec;
 }
+
+// ChatML that leaves the model thinking.
+class FakeThinkTemplate : public ChatTemplate {
+ public:
+  explicit FakeThinkTemplate(const Tokenizer& tokenizer) : chatml_(MakeChatTemplate(tokenizer)) {}
+
+  std::vector<TextSpan> Render(const std::vector<ChatMessage>& messages) const override {
+    std::vector<TextSpan> spans = chatml_->Render(messages);
+    spans.push_back({"<think>\n", true});
+    return spans;
+  }
+  std::string_view name() const override { return "think"; }
+
+ private:
+  std::unique_ptr<ChatTemplate> chatml_;
+};
 
 inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   LoadedModel loaded;
@@ -136,8 +164,13 @@ inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   loaded.fingerprint = "fa4e";
   loaded.model = std::make_unique<FakeModel>(options);
   if (!options.with_tokenizer) return loaded;
-  loaded.tokenizer = std::make_unique<Tokenizer>(FakeTokenizerSpec(options.add_bos));
-  if (options.with_template) loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
+  loaded.tokenizer =
+      std::make_unique<Tokenizer>(FakeTokenizerSpec(options.add_bos, options.knows_think));
+  if (!options.with_template) return loaded;
+  loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
+  if (options.opens_think) {
+    loaded.chat_template = std::make_unique<FakeThinkTemplate>(*loaded.tokenizer);
+  }
   return loaded;
 }
 

@@ -154,7 +154,10 @@ class ChatLoop {
   bool Command(const std::string& line) {
     const Conversation::Outcome outcome = conversation_.Execute(line);
     Say(outcome.text);
-    if (outcome.show_stats) Say(last_usage_ ? UsageText(*last_usage_) : "No reply yet.");
+    if (outcome.about_thinking && !chat_.thinks()) Say("This model does not think.");
+    if (outcome.show_stats) {
+      Say(last_usage_ ? UsageText(*last_usage_, last_reasoning_tokens_) : "No reply yet.");
+    }
     return !outcome.quit;
   }
 
@@ -164,8 +167,16 @@ class ChatLoop {
     request.prompt = conversation_.messages();
     request.options = conversation_.options();
     bool line_open = false;
+    bool thinking = false;
     const auto show = [&](const ChatEvent& event) {
+      if (interactive_ && !event.reasoning.empty()) {
+        if (!styled_ && !thinking) Print("[thinking]\n");
+        Print(Dim(Harmless(event.reasoning), styled_));
+        thinking = line_open = true;
+      }
       if (event.text.empty()) return;
+      if (thinking) Print(styled_ ? "\n\n" : "\n[answer]\n");
+      thinking = false;
       Print(styled_ || interactive_ ? Harmless(event.text) : event.text);
       line_open = event.text.back() != '\n';
     };
@@ -179,6 +190,7 @@ class ChatLoop {
     if (line_open || reply.text.empty()) PrintLine("");
     conversation_.AddAssistant(reply.text);
     last_usage_ = reply.usage;
+    last_reasoning_tokens_ = reply.reasoning_tokens;
     if (reply.interrupted) {
       last_interrupt_ = MonotonicSeconds();
       if (!interactive_) {
@@ -189,7 +201,7 @@ class ChatLoop {
     } else if (reply.finish == FinishReason::kLength) {
       Say("The reply ends here: no more tokens are allowed.");
     }
-    if (conversation_.stats_after_reply) Say(UsageText(reply.usage));
+    if (conversation_.stats_after_reply) Say(UsageText(reply.usage, reply.reasoning_tokens));
     if (interactive_) PrintLine("");  // room before the next prompt
   }
 
@@ -200,6 +212,7 @@ class ChatLoop {
   InterruptScope interrupts_;
   std::optional<LineEditor> editor_;
   std::optional<Usage> last_usage_;
+  int64_t last_reasoning_tokens_ = 0;
   bool was_block_ = false;  // the last message came between quotes: it is never a command
   double last_interrupt_ = -1e9;
   bool leave_ = false;
@@ -218,6 +231,7 @@ int Chat(const Context& context, const ChatFlags& flags) {
                 "'fathom run --raw -p TEXT' continues plain text");
   }
   ChatService chat(std::move(loaded), ToEngineOptions(flags.model));
+  CheckThinking(chat, flags.sampling);
   const bool interactive = StdinIsTerminal() && StdoutIsTerminal();
   ChatLoop loop(chat, std::move(conversation), interactive, interactive && !context.no_color,
                 context.DataFolder() / "chat_history");

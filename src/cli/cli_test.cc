@@ -49,6 +49,39 @@ TEST(TerminalTest, NumbersForPeople) {
   EXPECT_EQ(Significant(0), "0");
 }
 
+TEST(TerminalTest, UsageNamesTheThinking) {
+  Usage usage;
+  usage.prompt_tokens = 3;
+  usage.completion_tokens = 9;
+  EXPECT_EQ(UsageText(usage), "prompt 3 tokens, reply 9 tokens");
+  EXPECT_EQ(UsageText(usage, 5), "prompt 3 tokens, reply 9 tokens (5 thinking)");
+  EXPECT_EQ(UsageJson(usage, 5)["reasoning_tokens"], 5);
+}
+
+TEST(ThinkingTest, CommandsAndFlags) {
+  Conversation conversation{GenerationOptions{}};
+  EXPECT_EQ(conversation.Execute("/think").text, "Thinking as the model has it.");
+  EXPECT_EQ(conversation.Execute("/think off").text, "Thinking is off.");
+  EXPECT_EQ(conversation.options().thinking, false);
+  EXPECT_TRUE(conversation.Execute("/think on").about_thinking);
+  EXPECT_EQ(conversation.options().thinking, true);
+  EXPECT_THROW(conversation.Execute("/think hard"), Error);
+  EXPECT_EQ(conversation.options().thinking, true);
+  conversation.Execute("/think auto");
+  EXPECT_FALSE(conversation.options().thinking.has_value());
+  EXPECT_EQ(conversation.Execute("/set think_budget 100").text, "think-budget 100");
+  EXPECT_EQ(conversation.options().thinking_budget, 100);
+  EXPECT_EQ(conversation.Execute("/set think-budget none").text, "think-budget none");
+
+  SamplingFlags flags;
+  EXPECT_FALSE(ToGenerationOptions(flags).thinking.has_value());
+  EXPECT_EQ(ToGenerationOptions(flags).thinking_budget, -1);
+  flags.think = "off";
+  flags.thinking_budget = 7;
+  EXPECT_EQ(ToGenerationOptions(flags).thinking, false);
+  EXPECT_EQ(ToGenerationOptions(flags).thinking_budget, 7);
+}
+
 TEST(TerminalTest, ExitCodes) {
   EXPECT_EQ(ExitCodeOf(Error(ErrorCode::kInvalidFile, "x")), 2);
   EXPECT_EQ(ExitCodeOf(Error(ErrorCode::kNotFound, "x")), 2);

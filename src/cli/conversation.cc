@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kHelp =
     "/system TEXT   set the system prompt; '/system -' removes it, '/system' shows it\n"
     "/set NAME VALUE  change a setting; '/set' shows all\n"
+    "/think on|off  let the model think before it answers, or not; '/think auto' as it likes\n"
     "/save FILE     save the conversation; /load FILE goes on with a saved one\n"
     "/clear         forget the conversation, keep the system prompt\n"
     "/stats         numbers of the last reply; '/stats on' after every reply, '/stats off' not\n"
@@ -110,6 +111,14 @@ constexpr std::array kSettings = {
             },
             [](const GenerationOptions& options) {
               return options.max_tokens < 0 ? std::string("none") : NumberText(options.max_tokens);
+            }},
+    Setting{"think-budget",
+            [](GenerationOptions& options, std::string_view key, std::string_view value) {
+              options.thinking_budget = value == "none" ? -1 : ParseNumber<int64_t>(key, value);
+            },
+            [](const GenerationOptions& options) {
+              return options.thinking_budget < 0 ? std::string("none")
+                                                 : NumberText(options.thinking_budget);
             }},
 };
 
@@ -227,6 +236,19 @@ std::string Conversation::SetOption(std::string_view arguments) {
               "/set shows all");
 }
 
+std::string Conversation::SetThinking(std::string_view argument) {
+  if (argument == "on" || argument == "off") {
+    options_.thinking = argument == "on";
+  } else if (argument == "auto") {
+    options_.thinking.reset();
+  } else if (!argument.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "'" + std::string(argument) + "' is no way to think",
+                "/think on, /think off or /think auto");
+  }
+  if (!options_.thinking) return "Thinking as the model has it.";
+  return *options_.thinking ? "Thinking is on." : "Thinking is off.";
+}
+
 Conversation::Outcome Conversation::Execute(std::string_view line) {
   const auto [first, rest] = SplitWord(line);
   const std::string_view command = first;  // clang 14 captures no structured bindings
@@ -250,6 +272,7 @@ Conversation::Outcome Conversation::Execute(std::string_view line) {
       system_ = argument;
     return {system_.empty() ? "No system prompt." : "System prompt: " + system_};
   }
+  if (command == "/think") return {.text = SetThinking(rest), .about_thinking = true};
   if (command == "/save") {
     need_file();
     Save(argument);

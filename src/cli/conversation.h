@@ -38,6 +38,7 @@ class Conversation {
     std::string text;  // to show; may be empty
     bool quit = false;
     bool show_stats = false;
+    bool about_thinking = false;
   };
   // Executes a line that IsCommand. Throws Error(kInvalidArgument) for one that makes no sense.
   Outcome Execute(std::string_view line);
@@ -47,6 +48,7 @@ class Conversation {
  private:
   std::string SetOption(std::string_view arguments);
   std::string SettingsText() const;
+  std::string SetThinking(std::string_view argument);
 
   std::string system_;
   std::vector<ChatMessage> turns_;

@@ -109,6 +109,17 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->group(kGroup);
+  command.add_option("--think", flags.think, "Let the model think first: auto, on or off")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--think-budget", flags.thinking_budget,
+                  "Tokens of thinking at most; then the answer begins")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+      ->group(kGroup);
   command.add_option("--stop", flags.stop, "Text that ends the reply; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false)
@@ -128,8 +139,16 @@ GenerationOptions ToGenerationOptions(const SamplingFlags& flags) {
   options.sampling.seed = flags.seed.value_or(0);
   options.max_tokens = flags.max_tokens;
   options.stop = flags.stop;
+  if (flags.think != "auto") options.thinking = flags.think == "on";
+  options.thinking_budget = flags.thinking_budget;
   Validate(options.sampling);
   return options;
+}
+
+void CheckThinking(const ChatService& chat, const SamplingFlags& flags) {
+  if (flags.think != "on" || chat.thinks()) return;
+  throw Error(ErrorCode::kUnsupported, "model " + chat.model().name + " does not think",
+              "leave --think on away");
 }
 
 void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what) {

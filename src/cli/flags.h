@@ -39,10 +39,14 @@ struct SamplingFlags {
   std::optional<uint64_t> seed;
   int64_t max_tokens = -1;
   std::vector<std::string> stop;
+  std::string think = "auto";    // "auto", "on" or "off"
+  int64_t thinking_budget = -1;  // -1: none
 };
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags);
 // Throws Error(kInvalidArgument) that names the first parameter out of its range.
 GenerationOptions ToGenerationOptions(const SamplingFlags& flags);
+// Throws Error(kUnsupported) when a model that does not think is told to.
+void CheckThinking(const ChatService& chat, const SamplingFlags& flags);
 
 // Where a text comes from: -p TEXT, -f FILE, or standard input.
 struct TextFlags {

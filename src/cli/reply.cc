@@ -89,6 +89,7 @@ Reply FollowReply(ChatService& chat, ChatRequest request, InterruptScope& interr
       }
       if (!queue->Pop(std::chrono::milliseconds(50), event)) continue;
       if (on_event) on_event(event);
+      reply.reasoning += event.reasoning;
       reply.text += event.text;
       if (event.kind == ChatEvent::Kind::kPrompt) {
         reply.prompt.push_back(std::move(event));
@@ -106,6 +107,7 @@ Reply FollowReply(ChatService& chat, ChatRequest request, InterruptScope& interr
   }
   reply.finish = event.finish;
   reply.usage = event.usage;
+  reply.reasoning_tokens = event.reasoning_tokens;
   reply.seed = event.seed;
   if (event.error) throw *std::move(event.error);
   return reply;

@@ -30,12 +30,14 @@ class InterruptScope {
 };
 
 struct Reply {
-  std::string text;
+  std::string reasoning;
+  std::string text;                    // the answer
   std::vector<TokenId> ids;            // generated, without the end-of-text id
   std::vector<LogprobEntry> logprobs;  // as many as ids, when asked for
   std::vector<ChatEvent> prompt;       // scored prompt tokens, when asked for
   FinishReason finish = FinishReason::kStop;
   Usage usage;
+  int64_t reasoning_tokens = 0;
   uint64_t seed = 0;
   bool interrupted = false;
 };

@@ -25,6 +25,7 @@ struct RunFlags {
   bool print_tokens = false;
   bool json = false;
   bool stats = false;
+  std::optional<bool> show_thinking;  // unset: where a person reads standard error
 };
 
 // The conversation, raw text or token ids the flags ask for.
@@ -64,8 +65,9 @@ ChatRequest MakeRequest(const RunFlags& flags, const LoadedModel& model) {
 Json ReplyJson(const Reply& reply, const LoadedModel& model) {
   Json json{{"model", model.name}, {"text", reply.text},
             {"tokens", reply.ids}, {"finish", FinishName(reply.finish)},
-            {"seed", reply.seed},  {"usage", UsageJson(reply.usage)}};
+            {"seed", reply.seed},  {"usage", UsageJson(reply.usage, reply.reasoning_tokens)}};
   if (model.tokenizer == nullptr) json.erase("text");
+  if (!reply.reasoning.empty()) json["reasoning"] = reply.reasoning;
   if (!reply.logprobs.empty()) {
     Json& logprobs = json["logprobs"] = Json::array();
     for (const LogprobEntry& entry : reply.logprobs) logprobs.push_back(LogprobJson(entry, true));
@@ -86,10 +88,32 @@ void PrintLogprobs(const Reply& reply) {
   }
 }
 
+// Reasoning beside the answer: on standard error, faint where that is a terminal, and ended by an
+// empty line before the answer begins.
+class ThinkingOnStderr {
+ public:
+  ThinkingOnStderr(bool shown, bool styled) : shown_(shown), styled_(styled) {}
+
+  void Show(const std::string& text) {
+    if (!shown_ || text.empty()) return;
+    PrintError(Dim(Harmless(text), styled_));
+    open_ = true;
+  }
+  void End() {
+    if (open_) PrintError("\n\n");
+    open_ = false;
+  }
+
+ private:
+  bool shown_, styled_;
+  bool open_ = false;
+};
+
 int Run(const Context& context, const RunFlags& flags) {
   LoadedModel loaded = OpenModel(context, flags.model);
   ChatRequest request = MakeRequest(flags, loaded);
   ChatService chat(std::move(loaded), ToEngineOptions(flags.model));
+  CheckThinking(chat, flags.sampling);
   const LoadedModel& model = chat.model();
 
   InterruptScope interrupts;
@@ -97,7 +121,11 @@ int Run(const Context& context, const RunFlags& flags) {
   const bool stream = !flags.json && !ids_only;
   const bool terminal = StdoutIsTerminal();
   bool line_open = false;
+  ThinkingOnStderr thinking(stream && flags.show_thinking.value_or(StderrIsTerminal()),
+                            StderrIsTerminal() && !context.no_color);
   const auto show = [&](const ChatEvent& event) {
+    thinking.Show(event.reasoning);
+    if (!event.text.empty() || event.kind == ChatEvent::Kind::kDone) thinking.End();
     if (!stream || event.text.empty()) return;
     Print(terminal ? Harmless(event.text) : event.text);
     line_open = event.text.back() != '\n';
@@ -110,7 +138,7 @@ int Run(const Context& context, const RunFlags& flags) {
     if (ids_only) PrintLine(TokenIdsText(reply.ids));
     PrintLogprobs(reply);
   }
-  if (flags.stats) PrintError(UsageText(reply.usage) + "\n");
+  if (flags.stats) PrintError(UsageText(reply.usage, reply.reasoning_tokens) + "\n");
   return reply.interrupted ? kExitInterrupted : kExitOk;
 }
 
@@ -137,6 +165,9 @@ void AddRun(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(0, 1000));
   command->add_flag("--print-tokens", flags->print_tokens, "Print token ids instead of text");
+  command->add_flag("--show-thinking,!--hide-thinking", flags->show_thinking,
+                    "Write the model's thinking to standard error, or do not; default: when that "
+                    "is a terminal");
   command->add_flag("--stats", flags->stats, "Print token counts and speed on standard error");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(

@@ -196,10 +196,11 @@ Json LogprobJson(const LogprobEntry& entry, bool scored) {
   return json;
 }
 
-Json UsageJson(const Usage& usage) {
+Json UsageJson(const Usage& usage, int64_t reasoning_tokens) {
   return Json{{"prompt_tokens", usage.prompt_tokens},
               {"cached_tokens", usage.cached_tokens},
               {"completion_tokens", usage.completion_tokens},
+              {"reasoning_tokens", reasoning_tokens},
               {"prefill_seconds", usage.prefill_seconds},
               {"decode_seconds", usage.decode_seconds},
               {"prefill_tokens_per_second", PrefillSpeed(usage)},
@@ -231,11 +232,12 @@ double DecodeSpeed(const Usage& usage) {
   return static_cast<double>(usage.completion_tokens - 1) / usage.decode_seconds;
 }
 
-std::string UsageText(const Usage& usage) {
+std::string UsageText(const Usage& usage, int64_t reasoning_tokens) {
   std::string text = "prompt " + std::to_string(usage.prompt_tokens) + " tokens";
   if (usage.cached_tokens > 0) text += " (" + std::to_string(usage.cached_tokens) + " cached)";
   if (PrefillSpeed(usage) > 0) text += " at " + Significant(PrefillSpeed(usage)) + "/s";
   text += ", reply " + std::to_string(usage.completion_tokens) + " tokens";
+  if (reasoning_tokens > 0) text += " (" + std::to_string(reasoning_tokens) + " thinking)";
   if (DecodeSpeed(usage) > 0) text += " at " + Significant(DecodeSpeed(usage)) + "/s";
   return text;
 }

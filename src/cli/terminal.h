@@ -61,12 +61,12 @@ std::string Significant(double value);
 
 // Shared shapes of --json output.
 Json LogprobJson(const LogprobEntry& entry, bool scored);
-Json UsageJson(const Usage& usage);
+Json UsageJson(const Usage& usage, int64_t reasoning_tokens);
 std::string_view FinishName(FinishReason reason);
 // Tokens per second of the two phases; 0 when there was nothing to measure.
 double PrefillSpeed(const Usage& usage);
 double DecodeSpeed(const Usage& usage);
-// "41 tokens (12 cached) at 102/s, then 80 tokens at 35.1/s"
-std::string UsageText(const Usage& usage);
+// "prompt 41 tokens (12 cached) at 102/s, reply 80 tokens (60 thinking) at 35.1/s"
+std::string UsageText(const Usage& usage, int64_t reasoning_tokens = 0);
 
 }  // namespace fathom::cli

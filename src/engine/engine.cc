@@ -475,11 +475,11 @@ class Engine::Impl {
       // changes.
       const auto vocabulary = static_cast<std::size_t>(model_.spec().vocabulary);
       unchanged_.assign(logits, logits + vocabulary);
-      id = sampler_.Sample(s.request.sampling, s.tokens, s.prompt_size, logits);
+      id = NextToken(s, logits);
       event.logprob = sampler_.Logprob(unchanged_.data(), id, *s.request.top_logprobs, event.top);
     } else {
       const NoAllocationScope guard;
-      id = sampler_.Sample(s.request.sampling, s.tokens, s.prompt_size, logits);
+      id = NextToken(s, logits);
     }
     event.id = id;
     s.tokens.push_back(id);
@@ -489,9 +489,10 @@ class Engine::Impl {
     FinishReason reason = FinishReason::kStop;
     bool finished = std::find(s.request.stop_ids.begin(), s.request.stop_ids.end(), id) !=
                     s.request.stop_ids.end();
-    if (s.request.guide != nullptr &&
-        s.request.guide->Observe(id).action == GuideDecision::Action::kStop) {
-      finished = true;
+    if (s.request.guide != nullptr) {
+      const GuideDecision decision = s.request.guide->Observe(id);
+      if (decision.action == GuideDecision::Action::kStop) finished = true;
+      if (decision.action == GuideDecision::Action::kForce) Force(s, decision.ids);
     }
     if (!finished && static_cast<int64_t>(s.tokens.size()) >= s.token_limit) {
       finished = true;
@@ -499,6 +500,18 @@ class Engine::Impl {
     }
     s.sink(std::move(event));
     if (finished) Finish(s, reason);
+  }
+
+  int32_t NextToken(Sequence& s, float* logits) {
+    if (s.next_forced < s.forced.size()) return s.forced[s.next_forced++];
+    return sampler_.Sample(s.request.sampling, s.tokens, s.prompt_size, logits);
+  }
+
+  void Force(Sequence& s, const std::vector<int32_t>& ids) {
+    for (const int32_t id : ids) CHECK(id >= 0 && id < model_.spec().vocabulary);
+    s.forced.erase(s.forced.begin(), s.forced.begin() + static_cast<std::ptrdiff_t>(s.next_forced));
+    s.next_forced = 0;
+    s.forced.insert(s.forced.end(), ids.begin(), ids.end());
   }
 
   // Sends the last event and lets go of everything; the sequence is removed by whoever iterates.

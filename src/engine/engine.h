@@ -22,8 +22,13 @@ namespace fathom {
 // ---- Steering ----------------------------------------------------------------------------------
 
 struct GuideDecision {
-  enum class Action { kContinue, kStop };
+  enum class Action {
+    kContinue,
+    kStop,   // ends the request with FinishReason::kStop
+    kForce,  // the next tokens are `ids`, whatever the model would say
+  };
   Action action = Action::kContinue;
+  std::vector<int32_t> ids = {};  // kForce only; of the model's vocabulary
 };
 
 // How a request steers its own decoding, on the engine thread, at the exact token. Must be quick
@@ -31,8 +36,11 @@ struct GuideDecision {
 class TokenGuide {
  public:
   virtual ~TokenGuide() = default;
-  // Called once for each generated id, in order, before its event is sent. kStop ends the request
-  // with FinishReason::kStop; the token still counts and its event is still sent.
+  // Called once for each generated id, in order, before its event is sent. With kStop the token
+  // still counts and its event is still sent. Forced tokens are like sampled ones in all else: each
+  // is evaluated, counted, observed, sent, with the log-probability the model gives it, and may end
+  // the reply. They take no random number from others, which belong to positions. Ids forced while
+  // others wait come after those.
   virtual GuideDecision Observe(int32_t id) = 0;
 };
 

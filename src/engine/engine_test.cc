@@ -255,6 +255,102 @@ TEST_F(EngineTest, GuideStopsAtTheExactToken) {
   EXPECT_EQ(reply.done.finish, FinishReason::kStop);
 }
 
+// Forces ids after some tokens, and keeps what it sees.
+class ForceGuide : public TokenGuide {
+ public:
+  ForceGuide(std::size_t after, std::vector<int32_t> ids, std::vector<int32_t>* seen)
+      : after_(after), ids_(std::move(ids)), seen_(seen) {}
+  GuideDecision Observe(int32_t id) override {
+    seen_->push_back(id);
+    if (seen_->size() != after_) return {};
+    return {GuideDecision::Action::kForce, ids_};
+  }
+
+ private:
+  std::size_t after_;
+  std::vector<int32_t> ids_;
+  std::vector<int32_t>* seen_;
+};
+
+TEST_F(EngineTest, ForcedTokensAreFedAsIfSampled) {
+  Engine engine(*model_, Options());
+  const std::vector<int32_t> prompt = Prompt(0, 20);
+  const std::vector<int32_t> free = Reply(RunToCompletion(engine, Make(prompt, 30))).ids;
+  const std::vector<int32_t> forced = {7, 3, 7};
+  std::vector<int32_t> seen;
+  Request request = Make(prompt, 30);
+  request.top_logprobs = 1;
+  request.guide = std::make_unique<ForceGuide>(5, forced, &seen);
+  std::vector<TokenEvent> events = RunToCompletion(engine, std::move(request));
+  // What the model says is that, then these, then what it says to a prompt with all of it.
+  std::vector<int32_t> expected(free.begin(), free.begin() + 5);
+  expected.insert(expected.end(), forced.begin(), forced.end());
+  std::vector<int32_t> longer = prompt;
+  longer.insert(longer.end(), expected.begin(), expected.end());
+  Engine other(*model_, Options());
+  const std::vector<int32_t> rest = Reply(RunToCompletion(other, Make(longer, 22))).ids;
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  for (std::size_t i = 5; i < 8; ++i) {
+    ASSERT_TRUE(events[i].logprob.has_value());
+    EXPECT_LE(*events[i].logprob, events[i].top[0].logprob);
+  }
+  const Reply reply(std::move(events));
+  EXPECT_EQ(reply.ids, expected);
+  EXPECT_EQ(seen, expected);
+  EXPECT_EQ(reply.done.usage.completion_tokens, 30);
+  EXPECT_EQ(reply.done.finish, FinishReason::kLength);
+  // What was forced is in the cache like the rest.
+  const Reply again(RunToCompletion(engine, Make(longer, 4)));
+  EXPECT_EQ(again.done.usage.cached_tokens, 27);
+  EXPECT_TRUE(std::equal(again.ids.begin(), again.ids.end(), rest.begin()));
+}
+
+TEST_F(EngineTest, ForcedTokensTakeNoRandomNumbersAndNoSides) {
+  // Eight at once, in a cache too small for all, with their own points and lists.
+  const auto request = [&](std::size_t i, std::vector<int32_t>* seen) {
+    Request one = Make(Prompt(i, 30 + i), 40, {.temperature = 0.9f, .top_p = 0.9f, .seed = i});
+    const std::vector<int32_t> ids(i % 3, static_cast<int32_t>(i));
+    one.guide = std::make_unique<ForceGuide>(i + 1, ids, seen);
+    return one;
+  };
+  std::vector<std::vector<int32_t>> alone;
+  for (std::size_t i = 0; i < 8; ++i) {
+    Engine engine(*model_, Options());
+    std::vector<int32_t> seen;
+    alone.push_back(Reply(RunToCompletion(engine, request(i, &seen))).ids);
+  }
+  EngineOptions small = Options();
+  small.context_length = 96;
+  small.cache_bytes = 9 * model_->cache_layout(CacheType::kF32).page_bytes;
+  Engine engine(*model_, small);
+  std::vector<std::vector<int32_t>> seen(8);
+  Collector collector;
+  for (std::size_t i = 0; i < 8; ++i) collector.Submit(engine, request(i, &seen[i]));
+  collector.WaitForAll();
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(collector.Take(i).ids, alone[i]);
+    EXPECT_EQ(seen[i], alone[i]);
+  }
+}
+
+TEST_F(EngineTest, ForcedTokensEndTheReplyAsOthersDo) {
+  Engine engine(*model_, Options());
+  std::vector<int32_t> seen;
+  Request stops = Make(Prompt(0, 20), 30);
+  stops.stop_ids = {3};
+  stops.guide = std::make_unique<ForceGuide>(2, std::vector<int32_t>{7, 3, 9}, &seen);
+  const Reply stopped(RunToCompletion(engine, std::move(stops)));
+  EXPECT_EQ(stopped.ids.size(), 4u);
+  EXPECT_EQ(stopped.ids.back(), 3);
+  EXPECT_EQ(stopped.done.finish, FinishReason::kStop);
+  seen.clear();
+  Request cut = Make(Prompt(0, 20), 3);
+  cut.guide = std::make_unique<ForceGuide>(2, std::vector<int32_t>{7, 3, 9}, &seen);
+  const Reply limited(RunToCompletion(engine, std::move(cut)));
+  EXPECT_EQ(limited.ids.size(), 3u);
+  EXPECT_EQ(limited.done.finish, FinishReason::kLength);
+}
+
 TEST_F(EngineTest, TheContextEndsTheReply) {
   EngineOptions options = Options();
   options.context_length = 40;

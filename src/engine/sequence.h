@@ -25,6 +25,9 @@ struct Sequence {
   int64_t evaluated = 0;    // leading tokens whose keys and values are in the cache
   int64_t scored = 0;       // prompt tokens whose log-probability was reported
 
+  std::vector<int32_t> forced;  // what the guide makes the next tokens, from next_forced on
+  std::size_t next_forced = 0;
+
   std::vector<PageCache::Page> pages;       // page i holds positions 32i .. 32i+31
   std::vector<std::byte*> page_data;        // their memory
   PageCache::Node node = PageCache::kNone;  // tree place of the last shared page (or the root)

@@ -31,10 +31,17 @@ struct PreTokenizerName {
   std::string_view pre_tokenizer;
 };
 constexpr std::array kPreTokenizers = {
-    PreTokenizerName{"gpt-2", "gpt2"},       PreTokenizerName{"gpt2", "gpt2"},
-    PreTokenizerName{"smollm", "smollm"},    PreTokenizerName{"llama-bpe", "llama-bpe"},
-    PreTokenizerName{"llama3", "llama-bpe"}, PreTokenizerName{"llama-v3", "llama-bpe"},
-    PreTokenizerName{"qwen2", "qwen2"},      PreTokenizerName{"deepseek-r1-qwen", "qwen2"},
+    PreTokenizerName{"gpt-2", "gpt2"},
+    PreTokenizerName{"gpt2", "gpt2"},
+    PreTokenizerName{"smollm", "smollm"},
+    PreTokenizerName{"llama-bpe", "llama-bpe"},
+    PreTokenizerName{"llama3", "llama-bpe"},
+    PreTokenizerName{"llama-v3", "llama-bpe"},
+    PreTokenizerName{"qwen2", "qwen2"},
+    PreTokenizerName{"deepseek-r1-qwen", "qwen2"},
+    PreTokenizerName{"deepseek-v3", "deepseek-v3"},
+    PreTokenizerName{"deepseek-llm", "deepseek-llm"},
+    PreTokenizerName{"deepseek-coder", "deepseek-coder"},
 };
 
 std::string PreTokenizerOf(const ModelFile& file) {

@@ -69,6 +69,18 @@ TEST_F(LoaderTest, ReadsTokenizerKeys) {
   EXPECT_EQ(spec->chat_template, "{{ x }}");
 }
 
+TEST_F(LoaderTest, DeepSeekPreTokenizersByTheirNames) {
+  const std::pair<const char*, const char*> names[] = {{"deepseek-v3", "deepseek-v3"},
+                                                       {"deepseek-llm", "deepseek-llm"},
+                                                       {"deepseek-coder", "deepseek-coder"},
+                                                       {"deepseek-r1-qwen", "qwen2"}};
+  for (const auto& [name, expected] : names) {
+    ModelFile::Metadata metadata = TinyTokenizer();
+    metadata["tokenizer.ggml.pre"] = std::string(name);
+    EXPECT_EQ(TokenizerSpecOf(FileWith(metadata))->pre_tokenizer, expected);
+  }
+}
+
 TEST_F(LoaderTest, LlamaThreeKeepsWholeTokensAndBegins) {
   ModelFile::Metadata metadata = TinyTokenizer();
   metadata["tokenizer.ggml.pre"] = std::string("llama3");

@@ -76,10 +76,11 @@ Json ApiReply::ChunkOf(std::size_t reply, Json choice) const {
   return chunk;
 }
 
-std::string ApiReply::TextChunk(std::size_t reply, const std::string& text, Json logprobs) const {
+std::string ApiReply::TextChunk(std::size_t reply, const std::string& text, Json logprobs,
+                                const char* key) const {
   Json choice = {{"finish_reason", nullptr}, {"logprobs", std::move(logprobs)}};
   if (head_.kind == ApiKind::kChat) {
-    choice["delta"] = {{"content", text}};
+    choice["delta"] = {{key, text}};
   } else {
     choice["text"] = text;
   }
@@ -112,26 +113,40 @@ std::string ApiReply::Begin() {
   return out;
 }
 
+// One chunk for a token, two for one that ends the reasoning and begins the answer; none for one
+// that brings nothing.
+std::string ApiReply::TokenChunks(std::size_t reply, ChatEvent&& event) {
+  Json logprobs = nullptr;
+  // A token that ends the reply stands for no text, so it has no entry either.
+  const bool has_entry = head_.logprobs && event.logprob.has_value() && !event.ends;
+  if (has_entry) {
+    logprobs = LogprobsJson(choices_[reply], {std::move(*event.logprob)}, {event.scored},
+                            {event.is_reasoning});
+  }
+  std::string out;
+  if (!event.reasoning.empty() || (has_entry && event.is_reasoning)) {
+    out = TextChunk(reply, event.reasoning, std::exchange(logprobs, nullptr), "reasoning_content");
+  }
+  if (!event.text.empty() || !logprobs.is_null()) {
+    out += TextChunk(reply, event.text, std::move(logprobs));
+  }
+  return out;
+}
+
 std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
   CHECK(reply < choices_.size());
   Choice& choice = choices_[reply];
   if (done() || !choice.finish_reason.empty()) return {};
 
   if (event.kind != ChatEvent::Kind::kDone) {
-    // A token that ends the reply stands for no text, so it has no entry either.
-    const bool has_entry = head_.logprobs && event.logprob.has_value() && !event.ends;
-    if (head_.stream) {
-      if (event.text.empty() && !has_entry) return {};
-      Json logprobs = nullptr;
-      if (has_entry) {
-        logprobs = LogprobsJson(choice, {std::move(*event.logprob)}, {event.scored});
-      }
-      return TextChunk(reply, event.text, std::move(logprobs));
-    }
+    if (head_.stream) return TokenChunks(reply, std::move(event));
+    choice.reasoning += event.reasoning;
+    choice.has_reasoning = choice.has_reasoning || event.is_reasoning;
     choice.text += event.text;
-    if (has_entry) {
+    if (head_.logprobs && event.logprob.has_value() && !event.ends) {
       choice.logprobs.push_back(std::move(*event.logprob));
       choice.scored.push_back(event.scored);
+      choice.is_reasoning.push_back(event.is_reasoning);
     }
     return {};
   }
@@ -144,14 +159,15 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
   }
   choice.finish_reason = FinishReasonText(event.finish);
   choice.usage = event.usage;
+  choice.reasoning_tokens = event.reasoning_tokens;
   choice.seed = event.seed;
   --open_;
   if (!head_.stream) {
+    choice.reasoning += event.reasoning;
     choice.text += event.text;
     return {};
   }
-  std::string out;
-  if (!event.text.empty()) out += TextChunk(reply, event.text, nullptr);
+  std::string out = TokenChunks(reply, std::move(event));
   out += FinishChunk(reply);
   if (open_ > 0) return out;
   if (head_.include_usage) {
@@ -165,11 +181,16 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
 
 // Chat completions list objects; completions parallel arrays with the offset of each token's text.
 Json ApiReply::LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
-                            const std::vector<bool>& scored) const {
+                            const std::vector<bool>& scored,
+                            const std::vector<bool>& is_reasoning) const {
   if (head_.kind == ApiKind::kChat) {
-    Json content = Json::array();
-    for (const LogprobEntry& entry : entries) content.push_back(ChatLogprob(entry));
-    return {{"content", std::move(content)}, {"refusal", nullptr}};
+    Json content = Json::array(), reasoning = Json::array();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      (is_reasoning[i] ? reasoning : content).push_back(ChatLogprob(entries[i]));
+    }
+    Json logprobs = {{"content", std::move(content)}, {"refusal", nullptr}};
+    if (!reasoning.empty()) logprobs["reasoning_content"] = std::move(reasoning);
+    return logprobs;
   }
   Json tokens = Json::array();
   Json logprobs = Json::array();
@@ -198,6 +219,7 @@ void ApiReply::AddUsage(Json& body) const {
   int64_t prompt = 0;
   int64_t cached = 0;
   int64_t completion = 0;
+  int64_t reasoning = 0;
   double queue = 0;
   double prefill = 0;
   double decode = 0;
@@ -211,6 +233,7 @@ void ApiReply::AddUsage(Json& body) const {
     }
     evaluated += usage.prompt_tokens - usage.cached_tokens;
     completion += usage.completion_tokens;
+    reasoning += choices_[reply].reasoning_tokens;
     queue = std::max(queue, usage.queue_seconds);
     prefill = std::max(prefill, usage.prefill_seconds);
     decode = std::max(decode, usage.decode_seconds);
@@ -221,6 +244,7 @@ void ApiReply::AddUsage(Json& body) const {
                    {"completion_tokens", completion},
                    {"total_tokens", prompt + completion},
                    {"prompt_tokens_details", {{"cached_tokens", cached}}},
+                   {"completion_tokens_details", {{"reasoning_tokens", reasoning}}},
                    {"prompt_cache_hit_tokens", cached},
                    {"prompt_cache_miss_tokens", prompt - cached}};
   body["timings"] = {{"queue_seconds", queue},
@@ -238,12 +262,16 @@ Json ApiReply::Body() const {
   for (std::size_t reply = 0; reply < choices_.size(); ++reply) {
     Choice choice = choices_[reply];
     Json logprobs = nullptr;
-    if (head_.logprobs) logprobs = LogprobsJson(choice, choice.logprobs, choice.scored);
+    if (head_.logprobs) {
+      logprobs = LogprobsJson(choice, choice.logprobs, choice.scored, choice.is_reasoning);
+    }
     Json entry = {{"index", reply},
                   {"finish_reason", choice.finish_reason},
                   {"logprobs", std::move(logprobs)}};
     if (head_.kind == ApiKind::kChat) {
       entry["message"] = {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
+      // Left out where there is none: some clients take the key alone for a model that thinks.
+      if (choice.has_reasoning) entry["message"]["reasoning_content"] = choice.reasoning;
     } else {
       entry["text"] = choice.text;
     }

@@ -51,21 +51,29 @@ class ApiReply {
 
  private:
   struct Choice {
+    std::string reasoning;
+    bool has_reasoning = false;  // also when it is empty
     std::string text;
     std::vector<LogprobEntry> logprobs;
-    std::vector<bool> scored;   // parallel to logprobs
-    int64_t text_offset = 0;    // characters before the next log-probability entry
-    std::string finish_reason;  // empty while running
+    std::vector<bool> scored;        // parallel to logprobs
+    std::vector<bool> is_reasoning;  // likewise
+    int64_t text_offset = 0;         // characters before the next log-probability entry
+    std::string finish_reason;       // empty while running
     Usage usage;
+    int64_t reasoning_tokens = 0;
     uint64_t seed = 0;
   };
 
   Json Envelope() const;
   Json ChunkOf(std::size_t reply, Json choice) const;
-  std::string TextChunk(std::size_t reply, const std::string& text, Json logprobs) const;
+  // A piece of the answer, or of what `key` names ("reasoning_content").
+  std::string TextChunk(std::size_t reply, const std::string& text, Json logprobs,
+                        const char* key = "content") const;
+  std::string TokenChunks(std::size_t reply, ChatEvent&& event);
   std::string FinishChunk(std::size_t reply) const;
+  // The entries with `is_reasoning` go into a list of their own, which only they bring into being.
   Json LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
-                    const std::vector<bool>& scored) const;
+                    const std::vector<bool>& scored, const std::vector<bool>& is_reasoning) const;
   void AddUsage(Json& body) const;
 
   ReplyHead head_;

@@ -116,6 +116,68 @@ TEST(ApiReply, LogprobsAreFiniteAndKeepBytes) {
   EXPECT_EQ(content[0].at("bytes"), Json::array({0xC3}));
 }
 
+ChatEvent Thought(std::string text) {
+  ChatEvent event;
+  event.reasoning = std::move(text);
+  event.is_reasoning = true;
+  return event;
+}
+
+TEST(ApiReply, ReasoningIsApartFromTheAnswer) {
+  ReplyHead head = Head(false);
+  head.logprobs = true;
+  ApiReply reply(head);
+  ChatEvent first = Thought("h");
+  first.logprob = LogprobEntry{"h", "h", 1, -1, {}};
+  ChatEvent last = Thought("m");
+  last.text = "4";
+  last.logprob = LogprobEntry{"m", "m", 2, -2, {}};
+  ChatEvent answer = Token("2");
+  answer.logprob = LogprobEntry{"2", "2", 3, -3, {}};
+  reply.Add(0, std::move(first));
+  reply.Add(0, std::move(last));
+  reply.Add(0, std::move(answer));
+  ChatEvent done = Done();
+  done.reasoning_tokens = 2;
+  reply.Add(0, std::move(done));
+  const Json body = reply.Body();
+  const Json& choice = body.at("choices").at(0);
+  EXPECT_EQ(choice.at("message").at("reasoning_content"), "hm");
+  EXPECT_EQ(choice.at("message").at("content"), "42");
+  EXPECT_EQ(choice.at("logprobs").at("reasoning_content").size(), 2u);
+  EXPECT_EQ(choice.at("logprobs").at("content").size(), 1u);
+  EXPECT_EQ(body.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 2);
+  EXPECT_EQ(body.at("usage").at("completion_tokens"), 5);
+}
+
+TEST(ApiReply, WithoutReasoningThereIsNoKeyForIt) {
+  ApiReply reply(Head(false));
+  reply.Add(0, Token("42"));
+  reply.Add(0, Done());
+  EXPECT_FALSE(reply.Body().at("choices").at(0).at("message").contains("reasoning_content"));
+  EXPECT_EQ(reply.Body().at("usage").at("completion_tokens_details").at("reasoning_tokens"), 0);
+}
+
+TEST(ApiReply, StreamSendsReasoningThenTheAnswer) {
+  ApiReply reply(Head(true));
+  reply.Begin();
+  const auto delta = [](const std::string& sse) {
+    return EventOf(sse).at("choices").at(0).at("delta");
+  };
+  EXPECT_EQ(delta(reply.Add(0, Thought("hm"))), Json({{"reasoning_content", "hm"}}));
+  EXPECT_EQ(reply.Add(0, Thought("")), "");  // the tag
+  ChatEvent both = Thought("!");
+  both.text = "4";
+  const std::string two = reply.Add(0, std::move(both));
+  const std::size_t second = two.find("data: ", 1);
+  EXPECT_EQ(delta(two.substr(0, second)), Json({{"reasoning_content", "!"}}));
+  EXPECT_EQ(delta(two.substr(second)), Json({{"content", "4"}}));
+  ChatEvent done = Done();
+  done.reasoning = "never closed";
+  const std::string end = reply.Add(0, std::move(done));
+  EXPECT_LT(end.find("never closed"), end.find("\"finish_reason\":\"stop\""));
+}
+
 TEST(ApiReply, CompletionOffsetsCountCharacters) {
   ReplyHead head = Head(false);
   head.kind = ApiKind::kCompletion;

@@ -375,6 +375,39 @@ void CheckModel(const Fields& body, const std::string& model_name) {
                      model_name + "'");
 }
 
+// DeepSeek's switch, then what servers of open models call the same: a variable of the template,
+// and a limit.
+void ReadThinking(const Fields& body, GenerationOptions& options) {
+  if (const Json* variables = body.Find("chat_template_kwargs")) {
+    if (!variables->is_object()) WrongType("chat_template_kwargs", "an object", *variables);
+    const Fields fields(*variables, "chat_template_kwargs");
+    for (const auto& [name, value] : variables->items()) {
+      if (name != "enable_thinking" && name != "thinking") {
+        throw BadRequest(fields.PathOf(name.c_str()),
+                         "the template variable '" + name.substr(0, 64) + "' is not supported",
+                         "unsupported");
+      }
+      if (!value.is_null()) options.thinking = fields.Boolean(name.c_str(), false);
+    }
+  }
+  if (const Json* thinking = body.Find("thinking")) {
+    if (!thinking->is_object()) WrongType("thinking", "an object", *thinking);
+    const std::string* type = Fields(*thinking, "thinking").String("type");
+    if (type == nullptr) {
+      throw BadRequest("thinking.type", "'thinking.type' is missing", "missing_field");
+    }
+    if (*type != "enabled" && *type != "disabled" && *type != "adaptive") {
+      throw BadRequest("thinking.type",
+                       "'thinking.type' must be enabled, disabled or adaptive, but is '" +
+                           type->substr(0, 64) + "'",
+                       "invalid_value");
+    }
+    if (*type != "adaptive") options.thinking = *type == "enabled";
+  }
+  options.thinking_budget =
+      body.Integer("thinking_budget", 0, std::numeric_limits<int32_t>::max()).value_or(-1);
+}
+
 GenerationOptions ReadOptions(ApiKind kind, const Fields& body) {
   GenerationOptions options;
   ReadSampling(body, options.sampling);
@@ -390,6 +423,7 @@ GenerationOptions ReadOptions(ApiKind kind, const Fields& body) {
   options.stop = ReadStops(body);
   ReadLogprobs(kind, body, options);
   options.ignore_eos = body.Boolean("ignore_eos", false);
+  if (kind == ApiKind::kChat) ReadThinking(body, options);
   return options;
 }
 

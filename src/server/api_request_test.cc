@@ -113,6 +113,25 @@ TEST(ChatRequestBody, EveryOption) {
   EXPECT_EQ(request.prompts[0].cache_key, "joe");
 }
 
+TEST(ChatRequestBody, Thinking) {
+  const auto options = [](const char* fields) { return Chat(fields).prompts[0].options; };
+  EXPECT_FALSE(options("").thinking.has_value());
+  EXPECT_EQ(options("").thinking_budget, -1);
+  EXPECT_EQ(options(R"(,"thinking":{"type":"enabled"})").thinking, true);
+  EXPECT_EQ(options(R"(,"thinking":{"type":"disabled"})").thinking, false);
+  EXPECT_FALSE(options(R"(,"thinking":{"type":"adaptive"})").thinking.has_value());
+  EXPECT_EQ(options(R"(,"chat_template_kwargs":{"enable_thinking":false})").thinking, false);
+  EXPECT_EQ(options(R"(,"chat_template_kwargs":{"thinking":true})").thinking, true);
+  EXPECT_EQ(options(R"(,"thinking_budget":0)").thinking_budget, 0);
+  EXPECT_EQ(RefusedField(R"("thinking":{"type":"hard"})").param, "thinking.type");
+  EXPECT_EQ(RefusedField(R"("thinking":{})").param, "thinking.type");
+  EXPECT_EQ(RefusedField(R"("thinking":true)").param, "thinking");
+  EXPECT_EQ(RefusedField(R"("thinking_budget":-1)").param, "thinking_budget");
+  EXPECT_EQ(RefusedField(R"("chat_template_kwargs":{"thinking":1})").param,
+            "chat_template_kwargs.thinking");
+  EXPECT_EQ(RefusedField(R"("chat_template_kwargs":{"colour":1})").code, "unsupported");
+}
+
 TEST(ChatRequestBody, NullCountsAsAbsent) {
   const ApiRequest request = Chat(
       R"(,"temperature":null,"max_tokens":null,"stop":null,"stream":null,"seed":null,"tools":null)");

@@ -98,6 +98,32 @@ TEST(Server, ChatReply) {
   EXPECT_GT(reply.at("timings").at("decode_tokens_per_second"), 0);
 }
 
+TEST(Server, ThinkingIsApartFromTheAnswerAndBounded) {
+  RunningServer server({}, {.knows_think = true, .opens_think = true});
+  const auto ask = [&](const char* fields) {
+    return PostOnce(server.port(), kChatPath, ChatBody(fields));
+  };
+  const Json reply = ask(R"(,"max_tokens":10,"thinking_budget":3)").json();
+  const Json& message = reply.at("choices").at(0).at("message");
+  EXPECT_EQ(message.at("reasoning_content"), "abc");
+  EXPECT_EQ(message.at("content"), "abc");
+  EXPECT_EQ(reply.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 5);
+  EXPECT_EQ(reply.at("usage").at("completion_tokens"), 10);
+
+  std::string reasoning, content;
+  for (const Json& event : ask(R"(,"max_tokens":10,"thinking_budget":3,"stream":true)").Events()) {
+    const Json& delta = event.at("choices").at(0).at("delta");
+    reasoning += delta.value("reasoning_content", "");
+    content += delta.value("content", "");
+  }
+  EXPECT_EQ(reasoning, "abc");
+  EXPECT_EQ(content, "abc");
+
+  const Json off = ask(R"(,"max_tokens":3,"thinking":{"type":"disabled"})").json();
+  EXPECT_EQ(off.at("choices").at(0).at("message").at("content"), "abc");
+  EXPECT_FALSE(off.at("choices").at(0).at("message").contains("reasoning_content"));
+}
+
 TEST(Server, SecondTurnReportsCachedTokens) {
   RunningServer server;
   const std::string long_text(200, 'x');

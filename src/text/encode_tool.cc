@@ -1,10 +1,11 @@
 // A tokenizer behind a pipe, for the comparison with the reference in tools/goldens/text.py; built
 // only on request and never installed.
 //
-//   text_encode_tool TOKENIZER.json plain|trusted|decode|stream
+//   text_encode_tool TOKENIZER.json plain|trusted|cut|decode|stream
 //
 // Every input line gives one output line. plain and trusted: the text in hexadecimal, answered with
-// its ids. decode: ids, answered with their text in hexadecimal. stream: ids, answered with the
+// its ids. cut: the text likewise, answered with the sizes of the pieces that are encoded one by
+// one. decode: ids, answered with their text in hexadecimal. stream: ids, answered with the
 // text of each token as it comes and of the end, in hexadecimal and separated by commas.
 #include <charconv>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "text/pre_tokenizer.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
@@ -51,6 +53,14 @@ void Answer(const fathom::Tokenizer& tokenizer, const std::string& mode, const s
     fathom::StreamDecoder decoder(tokenizer);
     for (const fathom::TokenId id : ReadIds(line)) std::cout << ToHex(decoder.Push(id)) << ',';
     std::cout << ToHex(decoder.Finish());
+  } else if (mode == "cut") {
+    const std::string text = FromHex(line);
+    const fathom::PreTokenizer& row = *fathom::FindPreTokenizer(tokenizer.spec().pre_tokenizer);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = row.next(text.data(), text.size(), at);
+      std::cout << (at > 0 ? " " : "") << end - at;
+      at = end;
+    }
   } else {
     const std::string text = FromHex(line);
     const char* separator = "";
@@ -67,7 +77,7 @@ void Answer(const fathom::Tokenizer& tokenizer, const std::string& mode, const s
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::cerr << "usage: text_encode_tool TOKENIZER.json plain|trusted|decode|stream\n";
+    std::cerr << "usage: text_encode_tool TOKENIZER.json plain|trusted|cut|decode|stream\n";
     return 2;
   }
   try {

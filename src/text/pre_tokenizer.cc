@@ -1,59 +1,22 @@
 // The scanners behind pre_tokenizer.h. Each follows its regular expression alternative by
-// alternative; the expression stands above it. \s, \p{L} and \p{N} are CharClass values.
+// alternative; the expression stands above it. \s, \p{L} and \p{N} are CharClass values. Those of
+// the DeepSeek models are in deepseek_pre_tokenizer.cc.
 #include "text/pre_tokenizer.h"
 
-#include "text/unicode.h"
+#include "text/deepseek_pre_tokenizer.h"
+#include "text/text_scanner.h"
 
 namespace fathom {
 namespace {
 
 constexpr std::string_view kLongS = "\xC5\xBF";  // U+017F, which case folding takes for an s
 
-// A cursor over well-formed text; `at` may stand at the end.
-struct Scanner {
-  const char* text;
-  std::size_t size;
-
-  bool AtEnd(std::size_t at) const { return at >= size; }
-  char Byte(std::size_t at) const { return at < size ? text[at] : '\0'; }
-  Utf8Char CharAt(std::size_t at) const { return DecodeUtf8(text, at); }
-  bool NewlineAt(std::size_t at) const {
-    return at < size && (text[at] == '\n' || text[at] == '\r');
-  }
-
-  // The end of the run of characters that `in` accepts, from `at`; at most `limit` of them.
-  template <class In>
-  std::size_t RunEnd(std::size_t at, In in,
-                     std::size_t limit = static_cast<std::size_t>(-1)) const {
-    for (; at < size && limit > 0; --limit) {
-      const Utf8Char c = CharAt(at);
-      if (!in(ClassOf(c.code))) break;
-      at += c.size;
-    }
-    return at;
-  }
-};
-
-bool IsLetter(CharClass c) { return c == CharClass::kLetter; }
-bool IsNumber(CharClass c) { return c == CharClass::kNumber; }
-bool IsSpace(CharClass c) { return c == CharClass::kSpace; }
-bool IsLaterNumber(CharClass c) { return c == CharClass::kNumber || c == CharClass::kNumberLater; }
-// [^\s\p{L}\p{N}]
-bool IsOther(CharClass c) { return !IsLetter(c) && !IsNumber(c) && !IsSpace(c); }
-bool IsOtherNotNumeric(CharClass c) { return IsOther(c) && c != CharClass::kNumberLater; }
-
-// \s+(?!\S)|\s+ at a space: the whole run when nothing follows it, else all but its last character,
-// which the next piece may take in.
-std::size_t SpacesEnd(std::size_t begin, std::size_t end, std::size_t last, bool at_end) {
-  return at_end || last == begin ? end : last;
-}
-
 // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 // With kSingleDigits, every numeric character (in the sense of the Digits pre-tokenizer) is cut out
 // first, and the expression sees only what lies between two of them.
 template <bool kSingleDigits>
 std::size_t NextGpt2(const char* text, std::size_t size, std::size_t position) {
-  const Scanner in{text, size};
+  const TextScanner in{text, size};
   const Utf8Char first = in.CharAt(position);
   CharClass kind = ClassOf(first.code);
   if (kSingleDigits && IsLaterNumber(kind)) return position + first.size;
@@ -91,7 +54,7 @@ std::size_t NextGpt2(const char* text, std::size_t size, std::size_t position) {
 }
 
 // The end of (?i:'s|'t|'re|'ve|'m|'ll|'d) at an apostrophe, or `position` where it does not match.
-std::size_t ContractionEnd(const Scanner& in, std::size_t position) {
+std::size_t ContractionEnd(const TextScanner& in, std::size_t position) {
   const auto lower = [&](std::size_t at) {
     const char c = in.Byte(at);
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -107,7 +70,7 @@ std::size_t ContractionEnd(const Scanner& in, std::size_t position) {
 // | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 template <std::size_t kDigits>
 std::size_t NextLlama(const char* text, std::size_t size, std::size_t position) {
-  const Scanner in{text, size};
+  const TextScanner in{text, size};
   const Utf8Char first = in.CharAt(position);
   const CharClass kind = ClassOf(first.code);
   if (IsLetter(kind)) return in.RunEnd(position, IsLetter);
@@ -161,6 +124,12 @@ constexpr PreTokenizer kRows[] = {
     {.name = "smollm", .steps = kSmolLmSteps, .nfc = false, .next = NextGpt2<true>},
     {.name = "llama-bpe", .steps = kLlamaSteps, .nfc = false, .next = NextLlama<3>},
     {.name = "qwen2", .steps = kQwenSteps, .nfc = true, .next = NextLlama<1>},
+    {.name = "deepseek-v3", .steps = kDeepSeekV3Steps, .nfc = false, .next = NextDeepSeekV3},
+    {.name = "deepseek-llm", .steps = kDeepSeekLlmSteps, .nfc = false, .next = NextDeepSeekLlm},
+    {.name = "deepseek-coder",
+     .steps = kDeepSeekCoderSteps,
+     .nfc = false,
+     .next = NextDeepSeekCoder},
 };
 
 }  // namespace

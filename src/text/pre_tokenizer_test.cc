@@ -91,5 +91,41 @@ TEST(PreTokenizer, Qwen2CutsEveryDigit) {
   EXPECT_THAT(Cut("qwen2", "don't"), ElementsAre("don", "'t"));
 }
 
+TEST(PreTokenizer, DeepSeekV3) {
+  EXPECT_THAT(Cut("deepseek-v3", "Hello, world 12345"),
+              ElementsAre("Hello", ",", " world", " ", "123", "45"));
+  EXPECT_THAT(Cut("deepseek-v3", "don't 'sé"), ElementsAre("don", "'t", " '", "s\u00E9"));
+  EXPECT_THAT(Cut("deepseek-v3", "'sé"), ElementsAre("'s", "é"));
+  EXPECT_THAT(Cut("deepseek-v3", "a你好b。カ・ナ"),
+              ElementsAre("a", "你好", "b", "。", "カ", "・", "ナ"));
+  EXPECT_THAT(Cut("deepseek-v3", "x;\r\n\r\ny 1"), ElementsAre("x", ";\r\n\r\n", "y", " ", "1"));
+  // The line break is not in the stretch of ideographs and kana.
+  EXPECT_THAT(Cut("deepseek-v3", "゛\n"), ElementsAre("゛", "\n"));
+  EXPECT_THAT(Cut("deepseek-v3", "a \n \n  b"), ElementsAre("a", " \n \n", " ", " b"));
+  EXPECT_THAT(Cut("deepseek-v3", "a  中"), ElementsAre("a", "  ", "中"));
+  EXPECT_THAT(Cut("deepseek-v3", "e\u0301\u0301x"), ElementsAre("e\u0301\u0301x"));
+  // Nothing matches characters of no class; the last one may begin a word.
+  EXPECT_THAT(Cut("deepseek-v3", "\u200B\u200Ba!\u200B"),
+              ElementsAre("\u200B", "\u200Ba", "!", "\u200B"));
+}
+
+TEST(PreTokenizer, DeepSeekLlm) {
+  EXPECT_THAT(Cut("deepseek-llm", "Hello, world 12"),
+              ElementsAre("Hello", ",", " world", " ", "1", "2"));
+  // The step for punctuation takes the Latin letters out of a word.
+  EXPECT_THAT(Cut("deepseek-llm", "größe"), ElementsAre("gr", "öß", "e"));
+  EXPECT_THAT(Cut("deepseek-llm", "a\n\nb"), ElementsAre("a", "\n", "\n", "b"));
+  EXPECT_THAT(Cut("deepseek-llm", "ا  ا  "), ElementsAre("ا  ا", "  "));
+  EXPECT_THAT(Cut("deepseek-llm", "中  \n国 a"), ElementsAre("中", "  ", "\n", "国", " a"));
+  EXPECT_THAT(Cut("deepseek-llm", "  !!a"), ElementsAre(" ", " !!", "a"));
+}
+
+TEST(PreTokenizer, DeepSeekCoder) {
+  EXPECT_THAT(Cut("deepseek-coder", "größe, x=12"), ElementsAre("größe", ",", " x", "=", "1", "2"));
+  EXPECT_THAT(Cut("deepseek-coder", "a中b\r\n+ -"),
+              ElementsAre("a", "中", "b", "\r", "\n", "+", " -"));
+  EXPECT_THAT(Cut("deepseek-coder", "+  "), ElementsAre("+  "));
+}
+
 }  // namespace
 }  // namespace fathom

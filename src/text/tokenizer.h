@@ -32,8 +32,7 @@ struct AddedTokenRule {
 // Everything a tokenizer is made of, free of any file format. Token texts of the normal kind are in
 // GPT-2's printable byte alphabet; those of added tokens (control, user-defined) are plain UTF-8.
 struct TokenizerSpec {
-  std::string
-      pre_tokenizer;  // "gpt2", "smollm", "llama-bpe", "qwen2": one row each in pre_tokenizer.h
+  std::string pre_tokenizer;  // "gpt2", "deepseek-v3", ...: one row each in pre_tokenizer.h
   std::vector<std::string> tokens;
   std::vector<TokenKind> kinds;     // as many as tokens
   std::vector<std::string> merges;  // "left right", best first; a Tokenizer drops them once read

@@ -61,7 +61,8 @@ TEST(TokenizerJson, ReadsTheSmallestFile) {
 }
 
 TEST(TokenizerJson, KnowsThePreTokenizersOfTheGoldens) {
-  for (const char* kind : {"gpt2", "smollm", "llama-bpe", "qwen2"}) {
+  for (const char* kind :
+       {"gpt2", "smollm", "llama-bpe", "qwen2", "deepseek-v3", "deepseek-llm", "deepseek-coder"}) {
     const std::string name = std::string(kind) + ".tokenizer.json";
     const TokenizerSpec spec = ParseTokenizerJson(ReadGolden(name), name);
     EXPECT_EQ(spec.pre_tokenizer, kind);

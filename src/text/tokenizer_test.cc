@@ -79,7 +79,8 @@ TEST_P(Golden, DecodesAsTheReferenceCutAtEveryToken) {
 }
 
 INSTANTIATE_TEST_SUITE_P(PreTokenizers, Golden,
-                         testing::Values("gpt2", "smollm", "llama-bpe", "qwen2"),
+                         testing::Values("gpt2", "smollm", "llama-bpe", "qwen2", "deepseek-v3",
+                                         "deepseek-llm", "deepseek-coder"),
                          [](const auto& one) {
                            std::string name = one.param;
                            std::erase(name, '-');

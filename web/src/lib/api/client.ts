@@ -135,8 +135,11 @@ function* replyEvents(data: string): Generator<ReplyEvent> {
   if (chunk['error'] !== undefined && chunk['error'] !== null) throw errorOfEvent(chunk);
   const choice: unknown = Array.isArray(chunk['choices']) ? chunk['choices'][0] : undefined;
   if (isObject(choice)) {
-    const delta = isObject(choice['delta']) ? text(choice['delta']['content']) : null;
-    if (delta) yield { kind: 'text', text: delta };
+    const delta = isObject(choice['delta']) ? choice['delta'] : {};
+    const reasoning = text(delta['reasoning_content']);
+    if (reasoning) yield { kind: 'reasoning', text: reasoning };
+    const content = text(delta['content']);
+    if (content) yield { kind: 'text', text: content };
     if (typeof choice['finish_reason'] === 'string') {
       yield { kind: 'finish', reason: finishReason(choice['finish_reason']) };
     }

@@ -27,8 +27,10 @@ export interface Usage {
 
 export type FinishReason = 'stop' | 'length' | 'other';
 
-// A streamed reply, in order: text*, finish, usage (either may be missing when it was cut off).
+// A streamed reply, in order: reasoning*, text*, finish, usage (any may be missing: not every model
+// thinks, and a reply may be cut off).
 export type ReplyEvent =
+  | { kind: 'reasoning'; text: string }
   | { kind: 'text'; text: string }
   | { kind: 'finish'; reason: FinishReason }
   | { kind: 'usage'; usage: Usage };

@@ -24,6 +24,7 @@ export interface Message {
   id: string;
   role: 'user' | 'assistant';
   content: string;
+  reasoning: string; // what the model thought before it answered; shown, never sent again
   state: MessageState;
   finish: FinishReason | null;
   stats: ReplyStats | null;
@@ -133,7 +134,10 @@ export class Conversation {
     const meter = new ReplyMeter(this.now);
     try {
       for await (const event of this.client.reply(request, abort.signal)) {
-        if (event.kind === 'text') {
+        if (event.kind === 'reasoning') {
+          message.reasoning += event.text;
+          meter.text();
+        } else if (event.kind === 'text') {
           message.content += event.text;
           meter.text();
         } else if (event.kind === 'finish') {
@@ -152,7 +156,7 @@ export class Conversation {
     message.stats = meter.stats();
     if (this.abort !== abort) return;
     this.abort = null;
-    if (message.state === 'failed' && !message.content) this.messages.pop();
+    if (message.state === 'failed' && !message.content && !message.reasoning) this.messages.pop();
     this.saveNow();
   }
 
@@ -166,7 +170,7 @@ export class Conversation {
   private create(role: Message['role'], content: string, state: MessageState): Message {
     // Unique in the conversation; crypto.randomUUID is missing where a page is not "secure".
     const id = `${Date.now().toString(36)}-${(this.ids++).toString(36)}`;
-    return { id, role, content, state, finish: null, stats: null };
+    return { id, role, content, reasoning: '', state, finish: null, stats: null };
   }
 
   private saveSoon(): void {
@@ -217,6 +221,7 @@ export function parseMessages(value: unknown): Message[] | null {
       id: row['id'],
       role,
       content,
+      reasoning: typeof row['reasoning'] === 'string' ? row['reasoning'] : '',
       state: state === 'streaming' ? 'stopped' : (state as MessageState),
       finish: finish === 'stop' || finish === 'length' || finish === 'other' ? finish : null,
       stats: parseStats(row['stats']),

@@ -72,6 +72,23 @@ beforeEach(() => {
 });
 
 describe('Conversation', () => {
+  it('keeps what the model thought, and does not send it again', async () => {
+    const conversation = create();
+    client.script = async function* () {
+      yield { kind: 'reasoning', text: 'h' };
+      yield { kind: 'reasoning', text: 'm' };
+      yield* says('42');
+    };
+    await conversation.send('Hi');
+    await conversation.send('Again');
+    expect(conversation.messages[1]).toMatchObject({ reasoning: 'hm', content: '42' });
+    expect(client.requests[1]?.messages[1]).toEqual({ role: 'assistant', content: '42' });
+    const kept = parseMessages(JSON.parse(JSON.stringify(conversation.messages)));
+    expect(kept?.[1]?.reasoning).toBe('hm');
+    const older = [{ id: 'a', role: 'assistant', content: 'x', state: 'done', finish: null }];
+    expect(parseMessages(older)?.[0]?.reasoning).toBe('');
+  });
+
   it('sends the whole conversation and collects the reply', async () => {
     const conversation = create();
     settings = { ...kDefaults, system: ' Be brief. ', maxTokens: 9, seed: 4, temperature: 0 };
@@ -205,7 +222,8 @@ describe('Conversation', () => {
 });
 
 describe('what was kept', () => {
-  const good = { id: 'a', role: 'user', content: 'x', state: 'done', finish: null, stats: null };
+  const ended = { state: 'done', finish: null, stats: null };
+  const good = { id: 'a', role: 'user', content: 'x', reasoning: '', ...ended };
 
   it('is refused when it is no conversation', () => {
     for (const bad of [null, 1, {}, 'x', [1], [{}], [{ ...good, role: 'system' }]]) {
