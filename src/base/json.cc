@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -98,6 +99,28 @@ Json ParseJson(std::string_view text, const std::string& what, std::size_t max_d
   } catch (const Json::parse_error& error) {
     FailParse(what, error);
   } catch (const Json::out_of_range&) {
+    FailRange(what);
+  }
+}
+
+OrderedJson ParseOrderedJson(std::string_view text, const std::string& what, std::size_t max_depth,
+                             std::size_t max_members) {
+  CheckDepth(text, what, max_depth);
+  std::vector<std::size_t> members;  // of the objects around the place that is read
+  const auto count = [&](int, OrderedJson::parse_event_t event, OrderedJson&) {
+    if (event == OrderedJson::parse_event_t::object_start) members.push_back(0);
+    if (event == OrderedJson::parse_event_t::object_end) members.pop_back();
+    if (event == OrderedJson::parse_event_t::key && ++members.back() > max_members) {
+      throw Error(ErrorCode::kInvalidArgument, what + " has an object with more than " +
+                                                   std::to_string(max_members) + " members");
+    }
+    return true;
+  };
+  try {
+    return OrderedJson::parse(text.begin(), text.end(), count);
+  } catch (const OrderedJson::parse_error& error) {
+    FailParse(what, error);
+  } catch (const OrderedJson::out_of_range&) {
     FailRange(what);
   }
 }

@@ -12,10 +12,17 @@
 namespace fathom {
 
 using Json = nlohmann::json;
+// Keeps the members of objects in the order in which they were written: for what a model sees, like
+// the definitions of tools. Finding a member is linear in their number.
+using OrderedJson = nlohmann::ordered_json;
 
 // Parses one JSON document of at most `max_depth` nested containers. Throws
 // Error(kInvalidArgument) that names `what`, the byte offset and the reason.
 Json ParseJson(std::string_view text, const std::string& what, std::size_t max_depth = 128);
+
+// As ParseJson; objects may have at most `max_members` members, because reading them is quadratic.
+OrderedJson ParseOrderedJson(std::string_view text, const std::string& what,
+                             std::size_t max_depth = 128, std::size_t max_members = 2048);
 
 // Integers come as int64_t where they fit; std::monostate is null.
 using JsonScalar = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string>;

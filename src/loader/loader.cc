@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "formats/gguf.h"
 #include "formats/hf_directory.h"
@@ -269,7 +270,12 @@ LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
     } catch (const Error& error) {
       throw Error(error.code(), path.string() + ": tokenizer: " + error.message(), error.hint());
     }
-    loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
+    try {
+      loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
+    } catch (const Error& error) {
+      // The model still runs on plain prompts.
+      Log(LogLevel::kWarning, path.string() + ": " + error.message());
+    }
   }
   loaded.fingerprint = FingerprintOf(*loaded.file);
   return loaded;

@@ -1,136 +1,132 @@
-// ChatML, recognised from the template text a model carries. The text is compared with the known
-// shapes of ChatML after a normalization that cannot change what it renders; any other template is
-// left to a template interpreter and answered with null here.
+// What surrounds the template interpreter: the variables that transformers gives to templates, the
+// same small corrections of messages, and the end of a prompt that continues a message.
 #include "text/chat_template.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
-#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "text/jinja/casing.h"
+#include "text/jinja/parser.h"
+#include "text/jinja/render.h"
+#include "text/unicode.h"
 
 namespace fathom {
 namespace {
 
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
+// Microsoft's ChatML, as the models without a template of their own that have its tokens use it.
+constexpr std::string_view kChatMl =
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-class ChatMl : public ChatTemplate {
- public:
-  explicit ChatMl(std::optional<std::string> default_system)
-      : default_system_(std::move(default_system)) {}
+// transformers' mark for where a message is to be continued. The space shows whether the template
+// keeps the white space at the end of a message.
+constexpr std::string_view kContinueMark = "CONTINUE_FINAL_MESSAGE_TAG ";
 
-  std::vector<TextSpan> Render(const std::vector<ChatMessage>& messages) const override {
-    std::vector<TextSpan> spans;
-    std::string written;  // template text not yet in a span
-    if (default_system_ && !messages.empty() && messages[0].role != Role::kSystem) {
-      written.append(kStart).append("system\n").append(*default_system_).append(kEnd).append("\n");
-    }
-    for (const ChatMessage& message : messages) {
-      written.append(kStart).append(RoleName(message.role)).append("\n");
-      spans.push_back({std::exchange(written, {}), true});
-      spans.push_back({message.content, false});
-      written.append(kEnd).append("\n");
-    }
-    written.append(kStart).append("assistant\n");
-    spans.push_back({std::move(written), true});
-    return spans;
-  }
+// The names under which a message's reasoning comes, the usual one first.
+constexpr std::array<const char*, 3> kReasoningFields = {"reasoning_content", "thinking",
+                                                         "reasoning"};
 
-  std::string_view name() const override { return "chatml"; }
-
- private:
-  std::optional<std::string> default_system_;
-};
-
-// Brings Jinja source to one spelling: no white space around the tokens inside {{ }} and {% %},
-// double quotes as single ones, \n in a string literal as a line break. Text outside of tags stays.
-std::string Normalize(std::string_view source) {
-  std::string out;
-  bool in_tag = false;
-  char quote = '\0';
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    const char c = source[i];
-    const char next = i + 1 < source.size() ? source[i + 1] : '\0';
-    if (quote != '\0') {
-      if (c == '\\' && next == 'n') {
-        out.push_back('\n');
-        ++i;
-      } else if (c == '\\') {
-        out.push_back(c);  // another escape: stays visible, so that no shape matches by accident
-      } else if (c == quote) {
-        out.push_back('\'');
-        quote = '\0';
-      } else {
-        out.push_back(c);
-      }
-    } else if (in_tag && (c == '\'' || c == '"')) {
-      out.push_back('\'');
-      quote = c;
-    } else if (in_tag && (c == ' ' || c == '\n' || c == '\t')) {
-      // Words stay apart; a space beside a sign says nothing.
-      const auto word = [](char d) {
-        return (d >= 'a' && d <= 'z') || (d >= 'A' && d <= 'Z') || (d >= '0' && d <= '9') ||
-               d == '_';
-      };
-      if (!out.empty() && word(out.back()) && word(next)) out.push_back(' ');
-    } else {
-      if (c == '{' && (next == '{' || next == '%')) in_tag = true;
-      if (c == '}' && i > 0 && (source[i - 1] == '}' || source[i - 1] == '%')) in_tag = false;
-      out.push_back(c);
-    }
-  }
-  return out;
+[[noreturn]] void Invalid(const std::string& message) {
+  throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-constexpr std::string_view kDefineFlag =
-    "{%if not add_generation_prompt is defined%}{%set add_generation_prompt=false%}{%endif%}";
-constexpr std::string_view kLoop = "{%for message in messages%}";
-// SmolLM2, Qwen1.5, Qwen2: a system prompt of the model's own comes first unless the conversation
-// brings one. It stands between these two.
-constexpr std::string_view kBeforeSystem =
-    "{%if loop.first and messages[0]['role']!='system'%}{{'<|im_start|>system\n";
-constexpr std::string_view kAfterSystem = "<|im_end|>\n'}}{%endif%}";
-constexpr std::array<std::string_view, 4> kBodies = {
-    "{{'<|im_start|>'+message['role']+'\n'+message['content']+'<|im_end|>'+'\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message['role']+'\n'+message['content']+'<|im_end|>\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message.role+'\n'+message.content+'<|im_end|>'+'\n'}}{%endfor%}",
-    "{{'<|im_start|>'+message.role+'\n'+message.content+'<|im_end|>\n'}}{%endfor%}",
-};
-constexpr std::string_view kPrompt =
-    "{%if add_generation_prompt%}{{'<|im_start|>assistant\n'}}{%endif%}";
-
-bool Consume(std::string_view& text, std::string_view expected) {
-  if (!text.starts_with(expected)) return false;
-  text.remove_prefix(expected.size());
-  return true;
+OrderedJson ToJson(const ChatMessage& message) {
+  OrderedJson json = {{"role", RoleName(message.role)}};
+  if (message.has_content) json["content"] = message.content;
+  if (!message.reasoning_content.empty()) json["reasoning_content"] = message.reasoning_content;
+  if (!message.tool_calls.is_null()) json["tool_calls"] = message.tool_calls;
+  if (!message.name.empty()) json["name"] = message.name;
+  if (!message.tool_call_id.empty()) json["tool_call_id"] = message.tool_call_id;
+  return json;
 }
 
-// What a ChatML template says; `known` is false when it is another template.
-struct Recognised {
-  bool known = false;
-  std::optional<std::string> default_system;
-};
+// As transformers hands a message on: without the keys that are null, and with the reasoning under
+// the names that templates read.
+OrderedJson Prepare(const OrderedJson& message, std::size_t index) {
+  if (!message.is_object()) Invalid("message " + std::to_string(index) + " is not an object");
+  OrderedJson reasoning;
+  for (const char* field : kReasoningFields) {
+    const auto found = message.find(field);
+    if (reasoning.is_null() && found != message.end()) reasoning = *found;
+  }
+  OrderedJson prepared = OrderedJson::object();
+  if (!reasoning.is_null()) prepared["thinking"] = reasoning;
+  for (const auto& [key, value] : message.items()) {
+    if (!value.is_null()) prepared[key] = value;
+  }
+  if (!reasoning.is_null()) prepared["reasoning_content"] = reasoning;
+  return prepared;
+}
 
-Recognised Recognise(std::string_view source) {
-  Recognised result;
-  const std::string normal = Normalize(source);
-  std::string_view rest = normal;
-  Consume(rest, kDefineFlag);
-  if (!Consume(rest, kLoop)) return result;
-  if (Consume(rest, kBeforeSystem)) {
-    const std::size_t end = rest.find(kAfterSystem);
-    if (end == std::string_view::npos) return result;
-    const std::string_view system = rest.substr(0, end);
-    if (system.find_first_of("'\\") != std::string_view::npos) return result;
-    result.default_system = std::string(system);
-    rest.remove_prefix(end + kAfterSystem.size());
-  }
-  for (const std::string_view body : kBodies) {
-    if (Consume(rest, body)) {
-      result.known = rest == kPrompt;
-      return result;
+// Marks the text that is to be continued, and returns it as it was.
+std::string MarkLastContent(OrderedJson& messages) {
+  if (messages.empty()) Invalid("there is no message to continue");
+  OrderedJson& last = messages.back();
+  const auto content = last.find("content");
+  if (content == last.end()) Invalid("the last message has no content to continue");
+  OrderedJson* text = &*content;
+  if (text->is_array()) {
+    OrderedJson* found = nullptr;
+    for (OrderedJson& part : *text) {
+      if (part.is_object() && part.contains("text")) found = &part["text"];
     }
+    text = found;
   }
-  return result;
+  if (text == nullptr || !text->is_string()) Invalid("the last message has no text to continue");
+  std::string before = text->get<std::string>();
+  *text = before + std::string(kContinueMark);
+  return before;
+}
+
+std::string_view Stripped(std::string_view text) {
+  std::size_t begin = 0, end = 0;
+  bool started = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char next = DecodeUtf8(text.data(), at);
+    if (!jinja::IsSpace(next.code)) {
+      if (!started) begin = at;
+      started = true;
+      end = at + next.size;
+    }
+    at += next.size;
+  }
+  return text.substr(begin, end - begin);
+}
+
+// Ends the prompt where the marked message ends.
+std::vector<TextSpan> CutAtMark(std::vector<TextSpan> spans, const std::string& content) {
+  std::string text;
+  for (const TextSpan& span : spans) text += span.text;
+  const std::string_view mark = kContinueMark.substr(0, kContinueMark.size() - 1);
+  std::string clean;
+  AppendUtf8(content, clean);
+  const std::size_t at = text.rfind(mark);
+  if (at == std::string::npos || text.find(Stripped(clean)) == std::string::npos) {
+    Invalid(
+        "the model's chat template does not show the end of the last message, so the message "
+        "cannot be continued");
+  }
+  std::size_t keep = at;
+  if (!std::string_view(text).substr(at).starts_with(kContinueMark)) {
+    const std::string_view before = std::string_view(text).substr(0, at);
+    const std::string_view stripped = Stripped(before);
+    keep = stripped.empty() ? 0 : static_cast<std::size_t>(stripped.end() - before.begin());
+  }
+  std::vector<TextSpan> kept;
+  for (TextSpan& span : spans) {
+    if (keep == 0) break;
+    span.text.resize(std::min(span.text.size(), keep));
+    keep -= span.text.size();
+    kept.push_back(std::move(span));
+  }
+  return kept;
 }
 
 }  // namespace
@@ -143,17 +139,90 @@ std::string_view RoleName(Role role) {
       return "user";
     case Role::kAssistant:
       return "assistant";
+    case Role::kTool:
+      return "tool";
   }
   return "user";
 }
 
-std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer) {
-  if (tokenizer.FindAdded(kStart) < 0 || tokenizer.FindAdded(kEnd) < 0) return nullptr;
-  const std::string& source = tokenizer.spec().chat_template;
-  if (source.empty()) return std::make_unique<ChatMl>(std::nullopt);
-  Recognised found = Recognise(source);
-  if (!found.known) return nullptr;
-  return std::make_unique<ChatMl>(std::move(found.default_system));
+struct ChatTemplate::Impl {
+  std::string source;
+  jinja::Template parsed;
+  TemplateTokens tokens;
+  std::function<std::tm()> now;
+};
+
+ChatTemplate::ChatTemplate(std::string_view source, TemplateTokens tokens,
+                           std::function<std::tm()> now)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->source = source;
+  impl_->parsed = jinja::Parse(source, "chat template");
+  impl_->tokens = std::move(tokens);
+  impl_->now = std::move(now);
+}
+
+ChatTemplate::~ChatTemplate() = default;
+
+const std::string& ChatTemplate::source() const { return impl_->source; }
+
+std::vector<TextSpan> ChatTemplate::Render(const std::vector<ChatMessage>& messages,
+                                           const PromptOptions& options) const {
+  OrderedJson list = OrderedJson::array();
+  for (const ChatMessage& message : messages) list.push_back(ToJson(message));
+  return RenderMessages(list, options);
+}
+
+std::vector<TextSpan> ChatTemplate::RenderMessages(const OrderedJson& messages,
+                                                   const PromptOptions& options) const {
+  if (!messages.is_array()) Invalid("the messages are not an array");
+  OrderedJson prepared = OrderedJson::array();
+  for (std::size_t i = 0; i < messages.size(); ++i) prepared.push_back(Prepare(messages[i], i));
+  std::optional<std::string> continued;
+  if (options.continue_final_message) continued = MarkLastContent(prepared);
+
+  jinja::Inputs inputs;
+  inputs.now = impl_->now;
+  inputs.tokens = impl_->tokens;
+  if (!options.variables.is_null()) {
+    if (!options.variables.is_object()) Invalid("the template's variables are not an object");
+    for (const auto& [name, value] : options.variables.items()) {
+      inputs.data.emplace_back(name, value);
+    }
+  }
+  // These come last, so that no variable takes their place.
+  inputs.data.emplace_back("messages", std::move(prepared));
+  inputs.data.emplace_back("tools", options.tools);
+  if (!options.variables.is_object() || !options.variables.contains("documents")) {
+    inputs.data.emplace_back("documents", nullptr);
+  }
+  inputs.data.emplace_back("add_generation_prompt", options.add_generation_prompt && !continued);
+  std::vector<TextSpan> spans = jinja::Render(impl_->parsed, inputs);
+  return continued ? CutAtMark(std::move(spans), *continued) : spans;
+}
+
+std::tm LocalTime() {
+  const std::time_t now = UnixSeconds();
+  std::tm time{};
+  localtime_r(&now, &time);
+  return time;
+}
+
+std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer,
+                                               std::function<std::tm()> now) {
+  const TokenizerSpec& spec = tokenizer.spec();
+  std::string_view source = spec.chat_template;
+  if (source.empty()) {
+    if (tokenizer.FindAdded(kStart) < 0 || tokenizer.FindAdded(kEnd) < 0) return nullptr;
+    source = kChatMl;
+  }
+  TemplateTokens tokens;
+  const std::pair<const char*, TokenId> known[] = {
+      {"bos_token", spec.bos}, {"eos_token", spec.eos}, {"pad_token", spec.pad}};
+  for (const auto& [name, id] : known) {
+    if (id < 0) continue;
+    tokens.emplace_back(name, tokenizer.BytesOf(id));
+  }
+  return std::make_unique<ChatTemplate>(source, std::move(tokens), std::move(now));
 }
 
 }  // namespace fathom
