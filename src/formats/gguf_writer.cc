@@ -84,6 +84,10 @@ void CheckName(std::string_view what, std::string_view name) {
 uint64_t CheckedBytes(std::string_view name, Format format, std::span<const int64_t> shape) {
   const FormatRow& row = RowOf(format);
   const std::string subject = "tensor " + QuotedName(name);
+  if (!row.gguf_type) {
+    FailArgument(subject + " has the format " + std::string(row.name) +
+                 ", for which GGUF has no type");
+  }
   if (shape.empty() || shape.size() > kMaxRank) {
     FailArgument(subject + " has " + std::to_string(shape.size()) + " dimensions, expected 1 to " +
                  std::to_string(kMaxRank));
@@ -226,7 +230,7 @@ void GgufWriter::AddTensor(std::string_view name, Format format, std::span<const
   for (std::size_t i = shape.size(); i > 0; --i) {
     Put(tensor_records_, static_cast<uint64_t>(shape[i - 1]));
   }
-  Put(tensor_records_, RowOf(format).gguf_type);
+  Put(tensor_records_, RowOf(format).gguf_type.value());
   Put(tensor_records_, data_bytes_);
   tensor_bytes_.push_back(bytes);
   data_bytes_ += RoundUp(bytes, alignment_);

@@ -17,20 +17,37 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-// Where a block keeps its half-precision scales; the rest of a block may be any bytes.
+// Where a block keeps its half-precision scales; the rest of a block may be any bytes. (IQ1_M and
+// MXFP4 have other scales.)
 std::vector<int> HalvesOf(Format format) {
   switch (format) {
     case Format::kQ4_0:
     case Format::kQ5_0:
     case Format::kQ8_0:
+    case Format::kIQ1_S:
+    case Format::kIQ2_XXS:
+    case Format::kIQ2_XS:
+    case Format::kIQ2_S:
+    case Format::kIQ3_XXS:
+    case Format::kIQ3_S:
+    case Format::kIQ4_NL:
+    case Format::kIQ4_XS:
       return {0};
     case Format::kQ4_1:
     case Format::kQ5_1:
     case Format::kQ4_K:
     case Format::kQ5_K:
       return {0, 2};
+    case Format::kQ2_K:
+      return {80, 82};
+    case Format::kQ3_K:
+      return {108};
     case Format::kQ6_K:
       return {208};
+    case Format::kTQ1_0:
+      return {52};
+    case Format::kTQ2_0:
+      return {64};
     default:
       return {};
   }
@@ -43,6 +60,11 @@ void FillValues(Format format, std::byte* to, int64_t count, Random& random) {
     std::memcpy(&bits, &value, sizeof(bits));
     if (format == Format::kF32) {
       std::memcpy(to + 4 * i, &value, sizeof(value));
+      continue;
+    }
+    if (format == Format::kF8_E4M3) {
+      const uint32_t code = bits >> 8 & 0xff;  // any but the two NaNs
+      to[i] = static_cast<std::byte>((code & 0x7f) == 0x7f ? code ^ 1 : code);
       continue;
     }
     const auto narrow =
@@ -63,6 +85,16 @@ void FillBlocks(const FormatRow& row, std::byte* to, int64_t bytes, Random& rand
     for (const int at : halves) {
       const uint16_t half = FloatToHalf(random.Uniform() * 0.01F);
       std::memcpy(to + block + at, &half, sizeof(half));
+    }
+    if (row.format == Format::kIQ1_M) {
+      // The half lies in the high nibbles of four bytes.
+      const uint16_t half = FloatToHalf(random.Uniform() * 0.01F);
+      for (int n = 0; n < 4; ++n) {
+        std::byte& byte = to[block + 49 + 2 * n];
+        byte = (byte & std::byte{15}) | static_cast<std::byte>((half >> (4 * n) & 15) << 4);
+      }
+    } else if (row.format == Format::kMXFP4) {
+      to[block] = static_cast<std::byte>(120 + random.Bits() % 8);  // 2^-8 .. 2^-1
     }
   }
 }

@@ -139,8 +139,13 @@ std::string FingerprintOf(const ModelFile& file) {
     std::visit([&](const auto& held) { hash.Add(held); }, value);
   }
   for (const NamedTensor& tensor : file.tensors()) {
+    const FormatRow& format = RowOf(tensor.view.format);
     hash.Add(tensor.name);
-    hash.Add(static_cast<uint64_t>(RowOf(tensor.view.format).gguf_type));
+    if (format.gguf_type) {
+      hash.Add(static_cast<uint64_t>(*format.gguf_type));
+    } else {
+      hash.Add(format.name);
+    }
     hash.Add(static_cast<uint64_t>(tensor.view.rank));
     for (int i = 0; i < tensor.view.rank; ++i) hash.Add(tensor.view.shape[i]);
     hash.Add(static_cast<uint64_t>(tensor.shard));

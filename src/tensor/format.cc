@@ -1,190 +1,15 @@
-// The table of storage formats and their plain decoders. Every decoder does the float32 operations
-// of the format's definition in its order (scale times quant, then plus or minus the offset, each
-// rounded), so its result is the reference for kernels and converters, bit for bit. Speed is not
-// its business.
+// The table of storage formats, and the conversions of single numbers. The decoders are in
+// format_plain.cc, format_k.cc and format_iq.cc.
 #include "tensor/format.h"
 
 #include <array>
 #include <bit>
-#include <cstring>
 
 #include "base/check.h"
+#include "tensor/format_decoders.h"
 
 namespace fathom {
 namespace {
-
-static_assert(std::endian::native == std::endian::little,
-              "blocks are read in place, and GGUF fields are little-endian");
-
-constexpr int kSmallBlock = 32;   // values in a block of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0
-constexpr int kSuperBlock = 256;  // values in a block of the K formats
-constexpr int kScaleBytes = 12;   // packed 6-bit scales and minimums of Q4_K and Q5_K
-
-template <class T>
-T Load(const std::byte* source) {
-  T value;
-  std::memcpy(&value, source, sizeof(T));
-  return value;
-}
-
-float LoadHalf(const std::byte* source) { return HalfToFloat(Load<uint16_t>(source)); }
-
-int LoadByte(const std::byte* source) { return std::to_integer<int>(*source); }
-
-void DecodeF32(const std::byte* source, float* destination, int64_t count) noexcept {
-  std::memcpy(destination, source, static_cast<std::size_t>(count) * sizeof(float));
-}
-
-void DecodeF16(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t i = 0; i < count; ++i) destination[i] = LoadHalf(source + 2 * i);
-}
-
-void DecodeBF16(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t i = 0; i < count; ++i) {
-    destination[i] = BFloat16ToFloat(Load<uint16_t>(source + 2 * i));
-  }
-}
-
-// Quant number `i` of 32 four-bit ones: the first 16 are low nibbles, the others high ones.
-int Nibble(const std::byte* quants, int i) {
-  return i < 16 ? LoadByte(quants + i) & 15 : LoadByte(quants + i - 16) >> 4;
-}
-
-// { half scale; 16 bytes of nibbles }: scale * (q - 8)
-void DecodeQ4_0(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSmallBlock; ++b, source += 18) {
-    const float scale = LoadHalf(source);
-    for (int i = 0; i < kSmallBlock; ++i) {
-      *destination++ = scale * static_cast<float>(Nibble(source + 2, i) - 8);
-    }
-  }
-}
-
-// { half scale; half minimum; 16 bytes of nibbles }: scale * q + minimum
-void DecodeQ4_1(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSmallBlock; ++b, source += 20) {
-    const float scale = LoadHalf(source);
-    const float minimum = LoadHalf(source + 2);
-    for (int i = 0; i < kSmallBlock; ++i) {
-      *destination++ = scale * static_cast<float>(Nibble(source + 4, i)) + minimum;
-    }
-  }
-}
-
-// { half scale; 32 fifth bits; 16 bytes of nibbles }: scale * (q - 16)
-void DecodeQ5_0(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSmallBlock; ++b, source += 22) {
-    const float scale = LoadHalf(source);
-    const auto high = Load<uint32_t>(source + 2);
-    for (int i = 0; i < kSmallBlock; ++i) {
-      const int quant = Nibble(source + 6, i) | static_cast<int>((high >> i & 1) << 4);
-      *destination++ = scale * static_cast<float>(quant - 16);
-    }
-  }
-}
-
-// { half scale; half minimum; 32 fifth bits; 16 bytes of nibbles }: scale * q + minimum
-void DecodeQ5_1(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSmallBlock; ++b, source += 24) {
-    const float scale = LoadHalf(source);
-    const float minimum = LoadHalf(source + 2);
-    const auto high = Load<uint32_t>(source + 4);
-    for (int i = 0; i < kSmallBlock; ++i) {
-      const int quant = Nibble(source + 8, i) | static_cast<int>((high >> i & 1) << 4);
-      *destination++ = scale * static_cast<float>(quant) + minimum;
-    }
-  }
-}
-
-// { half scale; 32 int8 }: scale * q
-void DecodeQ8_0(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSmallBlock; ++b, source += 34) {
-    const float scale = LoadHalf(source);
-    for (int i = 0; i < kSmallBlock; ++i) {
-      *destination++ = scale * static_cast<float>(Load<int8_t>(source + 2 + i));
-    }
-  }
-}
-
-struct ScaleAndMinimum {
-  int scale;
-  int minimum;
-};
-
-// Number `i` of the eight 6-bit pairs in 12 bytes. The first four scales are the low six bits of
-// bytes 0-3, the first four minimums those of bytes 4-7. The other pairs have their low four bits
-// in the nibbles of bytes 8-11 and their high two bits atop bytes 0-3 and 4-7.
-ScaleAndMinimum UnpackScale(const std::byte* packed, int i) {
-  if (i < 4) return {LoadByte(packed + i) & 63, LoadByte(packed + i + 4) & 63};
-  const int low = LoadByte(packed + i + 4);
-  return {(low & 15) | (LoadByte(packed + i - 4) >> 6 << 4),
-          (low >> 4) | (LoadByte(packed + i) >> 6 << 4)};
-}
-
-// Group `g` of 32 four-bit quants in a super-block: 32 bytes hold an even group in their low
-// nibbles and the next odd one in their high nibbles.
-int GroupNibble(const std::byte* quants, int g, int i) {
-  return LoadByte(quants + g / 2 * 32 + i) >> (g % 2 * 4) & 15;
-}
-
-// { half d; half dmin; 12 bytes of scales; 128 bytes of nibbles }: (d * scale) * q - (dmin *
-// minimum)
-void DecodeQ4_K(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSuperBlock; ++b, source += 144) {
-    const float d = LoadHalf(source);
-    const float dmin = LoadHalf(source + 2);
-    for (int g = 0; g < 8; ++g) {
-      const ScaleAndMinimum pair = UnpackScale(source + 4, g);
-      const float scale = d * static_cast<float>(pair.scale);
-      const float minimum = dmin * static_cast<float>(pair.minimum);
-      for (int i = 0; i < 32; ++i) {
-        const int quant = GroupNibble(source + 4 + kScaleBytes, g, i);
-        *destination++ = scale * static_cast<float>(quant) - minimum;
-      }
-    }
-  }
-}
-
-// As Q4_K with 32 bytes of fifth bits before the nibbles: bit g of byte i belongs to value i of
-// group g.
-void DecodeQ5_K(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSuperBlock; ++b, source += 176) {
-    const float d = LoadHalf(source);
-    const float dmin = LoadHalf(source + 2);
-    const std::byte* high = source + 4 + kScaleBytes;
-    const std::byte* low = high + 32;
-    for (int g = 0; g < 8; ++g) {
-      const ScaleAndMinimum pair = UnpackScale(source + 4, g);
-      const float scale = d * static_cast<float>(pair.scale);
-      const float minimum = dmin * static_cast<float>(pair.minimum);
-      for (int i = 0; i < 32; ++i) {
-        const int quant = GroupNibble(low, g, i) | (LoadByte(high + i) >> g & 1) << 4;
-        *destination++ = scale * static_cast<float>(quant) - minimum;
-      }
-    }
-  }
-}
-
-// { 128 bytes of low nibbles; 64 bytes of high bit pairs; 16 int8 scales; half d }:
-// (d * scale) * (q - 32). Each half of the block has four groups of 32; groups k and k + 2 share 32
-// bytes of nibbles, and bit pair k of byte i belongs to value i of group k. Scales cover 16 values.
-void DecodeQ6_K(const std::byte* source, float* destination, int64_t count) noexcept {
-  for (int64_t b = 0; b < count / kSuperBlock; ++b, source += 210) {
-    const float d = LoadHalf(source + 208);
-    for (int g = 0; g < 8; ++g) {
-      const int half = g / 4;
-      const int k = g % 4;
-      const std::byte* low = source + half * 64 + k % 2 * 32;
-      const std::byte* high = source + 128 + half * 32;
-      for (int i = 0; i < 32; ++i) {
-        const float scale = d * static_cast<float>(Load<int8_t>(source + 192 + g * 2 + i / 16));
-        const int quant =
-            (LoadByte(low + i) >> (k / 2 * 4) & 15) | (LoadByte(high + i) >> (k * 2) & 3) << 4;
-        *destination++ = scale * static_cast<float>(quant - 32);
-      }
-    }
-  }
-}
 
 constexpr std::array<FormatRow, kFormatCount> kRows = {{
     {Format::kF32, "F32", 0, 1, 4, DecodeF32},
@@ -198,6 +23,21 @@ constexpr std::array<FormatRow, kFormatCount> kRows = {{
     {Format::kQ4_K, "Q4_K", 12, kSuperBlock, 144, DecodeQ4_K},
     {Format::kQ5_K, "Q5_K", 13, kSuperBlock, 176, DecodeQ5_K},
     {Format::kQ6_K, "Q6_K", 14, kSuperBlock, 210, DecodeQ6_K},
+    {Format::kQ2_K, "Q2_K", 10, kSuperBlock, 84, DecodeQ2_K},
+    {Format::kQ3_K, "Q3_K", 11, kSuperBlock, 110, DecodeQ3_K},
+    {Format::kIQ1_S, "IQ1_S", 19, kSuperBlock, 50, DecodeIQ1_S},
+    {Format::kIQ1_M, "IQ1_M", 29, kSuperBlock, 56, DecodeIQ1_M},
+    {Format::kIQ2_XXS, "IQ2_XXS", 16, kSuperBlock, 66, DecodeIQ2_XXS},
+    {Format::kIQ2_XS, "IQ2_XS", 17, kSuperBlock, 74, DecodeIQ2_XS},
+    {Format::kIQ2_S, "IQ2_S", 22, kSuperBlock, 82, DecodeIQ2_S},
+    {Format::kIQ3_XXS, "IQ3_XXS", 18, kSuperBlock, 98, DecodeIQ3_XXS},
+    {Format::kIQ3_S, "IQ3_S", 21, kSuperBlock, 110, DecodeIQ3_S},
+    {Format::kIQ4_NL, "IQ4_NL", 20, kSmallBlock, 18, DecodeIQ4_NL},
+    {Format::kIQ4_XS, "IQ4_XS", 23, kSuperBlock, 136, DecodeIQ4_XS},
+    {Format::kTQ1_0, "TQ1_0", 34, kSuperBlock, 54, DecodeTQ1_0},
+    {Format::kTQ2_0, "TQ2_0", 35, kSuperBlock, 66, DecodeTQ2_0},
+    {Format::kMXFP4, "MXFP4", 39, kSmallBlock, 17, DecodeMXFP4},
+    {Format::kF8_E4M3, "F8_E4M3", std::nullopt, 1, 1, DecodeF8_E4M3},
 }};
 
 constexpr bool RowsAreInEnumOrder() {
@@ -251,6 +91,15 @@ float HalfToFloat(uint16_t half) {
 
 float BFloat16ToFloat(uint16_t value) {
   return std::bit_cast<float>(static_cast<uint32_t>(value) << 16);
+}
+
+float Float8ToFloat(uint8_t value) {
+  // As above: read as a float32 it is the value times 2^-120 (127 - 7).
+  const uint32_t magnitude = value & 0x7fU;
+  const uint32_t sign = (value & 0x80U) << 24;
+  if (magnitude == 0x7fU) return std::bit_cast<float>(sign | 0x7fc00000U);
+  const float scaled = std::bit_cast<float>(magnitude << 20) * 0x1p120F;
+  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(scaled));
 }
 
 uint16_t FloatToHalf(float value) {

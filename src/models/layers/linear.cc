@@ -68,7 +68,7 @@ Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int
 
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size) {
   const TensorView& view = file.RequireTensor(name, {size});
-  if (RowOf(view.format).block_elements != 1) {
+  if (view.format != Format::kF32 && view.format != Format::kF16 && view.format != Format::kBF16) {
     file.Fail("tensor '" + std::string(name) + "' is stored as " +
               std::string(RowOf(view.format).name) + ", expected F32, F16 or BF16");
   }
