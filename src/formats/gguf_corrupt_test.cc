@@ -226,8 +226,8 @@ TEST(GgufCorrupt, TensorWhoseSizeOverflows) {
 }
 
 TEST(GgufCorrupt, TensorFormatThatIsNotRead) {
-  EXPECT_EQ(ParseError(OneTensor("blk.0.ffn_up.weight", {256}, 16, 0)),
-            "unsupported: m.gguf: tensor 'blk.0.ffn_up.weight' has the format IQ2_XXS (type 16), "
+  EXPECT_EQ(ParseError(OneTensor("blk.0.ffn_up.weight", {256}, 40, 0)),
+            "unsupported: m.gguf: tensor 'blk.0.ffn_up.weight' has the format NVFP4 (type 40), "
             "which is not read");
   EXPECT_EQ(ParseError(OneTensor("a", {256}, 4, 0)),
             "unsupported: m.gguf: tensor 'a' has the format Q4_2 (type 4), which is not read");

@@ -187,9 +187,10 @@ TEST(GgufForeign, MetadataOfEveryType) {
 TEST(GgufForeign, TensorsOfEveryFormat) {
   for (const char* name : {"tensors.gguf", "version2.gguf"}) {
     const ModelFile model = OpenForeign(name);
-    ASSERT_EQ(model.tensors().size(), static_cast<std::size_t>(kFormatCount));
+    ASSERT_EQ(model.tensors().size(), static_cast<std::size_t>(kFormatCount - 1));
     for (int i = 0; i < kFormatCount; ++i) {
       const FormatRow& row = RowOf(static_cast<Format>(i));
+      if (!row.gguf_type) continue;
       const TensorView& view = model.RequireTensor(row.name, {2, row.block_elements});
       EXPECT_EQ(view.format, row.format);
       ASSERT_EQ(view.bytes(), 2 * row.block_bytes);

@@ -35,7 +35,12 @@ ARRAYS = [
     ("i64s", V.INT64, [-7]), ("f64s", V.FLOAT64, [1e300]),
 ]  # fmt: skip
 
-FORMATS = [T.F32, T.F16, T.BF16, T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q8_0, T.Q4_K, T.Q5_K, T.Q6_K]
+# In the order of src/tensor/format.h.
+FORMATS = [
+    T.F32, T.F16, T.BF16, T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q8_0, T.Q4_K, T.Q5_K, T.Q6_K, T.Q2_K,
+    T.Q3_K, T.IQ1_S, T.IQ1_M, T.IQ2_XXS, T.IQ2_XS, T.IQ2_S, T.IQ3_XXS, T.IQ3_S, T.IQ4_NL, T.IQ4_XS,
+    T.TQ1_0, T.TQ2_0, T.MXFP4,
+]  # fmt: skip
 
 
 def counting_bytes(kind, rows, blocks, first):
