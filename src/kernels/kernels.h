@@ -58,9 +58,19 @@ struct QuantizeArgs {
 
 // ---- Matrix product ----------------------------------------------------------------------------
 
+// Scales of rectangular blocks of a weight matrix, stored apart from it (F8_E4M3 of Hugging Face
+// checkpoints: weight_scale_inv). The last blocks of a row or column may be cut off by its end.
+struct ScaleGrid {
+  const float* scales = nullptr;  // [ceil(rows / block_rows)][ceil(columns / block_columns)]
+  int64_t block_rows = 128;
+  int64_t block_columns = 128;
+};
+
 // out[r * out_stride + n] = sum over k of W[n][k] * x[r][k], for n in [row_begin, row_end) and
 // every activation row r. Weight rows are contiguous, `row_bytes` apart, at any byte alignment
-// (memory maps). The caller splits the weight rows over threads.
+// (memory maps). The caller splits the weight rows over threads. With a grid of scales, for formats
+// of one value a block only, W[n][k] is the stored value times the scale of its block; n counts
+// from the grid's first row.
 struct MatMulArgs {
   const std::byte* weights;
   int64_t row_bytes;
@@ -69,6 +79,7 @@ struct MatMulArgs {
   Activations x;
   float* out;
   int64_t out_stride;
+  ScaleGrid scale_grid = {};
 };
 
 // ---- Attention over a paged cache --------------------------------------------------------------

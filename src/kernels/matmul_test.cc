@@ -234,6 +234,145 @@ TEST_P(MatMul, DecodesAsTheReference) {
   EXPECT_EQ(std::memcmp(got.data(), expected.data(), 4096), 0);
 }
 
+// Every code of E4M3, NaNs too, where whole vectors are widened and at a row's ragged end.
+TEST(MatMulTables, EveryCodeOfFloat8) {
+  constexpr int64_t kColumns = 19;
+  for (const KernelTable* table : AvailableKernels()) {
+    for (const int64_t at : {5, 18}) {
+      std::vector<std::byte> weights(256 * kColumns);
+      for (std::size_t n = 0; n < 256; ++n) {
+        weights[n * kColumns + static_cast<std::size_t>(at)] = static_cast<std::byte>(n);
+      }
+      std::vector<float> x(kColumns), out(256);
+      x[static_cast<std::size_t>(at)] = 1.0F;
+      table->matmul[Index(Format::kF8_E4M3)]({weights.data(),
+                                              kColumns,
+                                              0,
+                                              256,
+                                              {.rows = 1, .columns = kColumns, .floats = x.data()},
+                                              out.data(),
+                                              256});
+      for (std::size_t n = 0; n < 256; ++n) {
+        const float expected = Float8ToFloat(static_cast<uint8_t>(n));
+        if (std::isnan(expected)) {
+          EXPECT_TRUE(std::isnan(out[n])) << table->name << ", code " << n;
+        } else {
+          EXPECT_EQ(out[n], expected) << table->name << ", code " << n;
+        }
+      }
+    }
+  }
+}
+
+// Weights with a grid of block scales.
+struct GridCase {
+  int64_t rows, columns, block_rows, block_columns;
+};
+
+class ScaledMatMul : public testing::TestWithParam<const KernelTable*> {
+ protected:
+  static constexpr Format kFormats[] = {Format::kF8_E4M3, Format::kF32, Format::kF16,
+                                        Format::kBF16};
+
+  static std::vector<float> Scales(const GridCase& c) {
+    std::vector<float> scales = RandomFloats(GridRows(c) * GridColumns(c), 11);
+    for (float& scale : scales) scale = 0.001F + 0.01F * std::fabs(scale);
+    return scales;
+  }
+  static int64_t GridRows(const GridCase& c) { return (c.rows + c.block_rows - 1) / c.block_rows; }
+  static int64_t GridColumns(const GridCase& c) {
+    return (c.columns + c.block_columns - 1) / c.block_columns;
+  }
+
+  // Output n of activation row r of the whole product, and the sum of its terms' magnitudes.
+  struct Sum {
+    double value = 0.0, norm = 0.0;
+  };
+  static Sum Expected(Format format, const GridCase& c, const RandomWeights& weights,
+                      const std::vector<float>& scales, const float* x, int64_t n) {
+    std::vector<float> row(static_cast<std::size_t>(c.columns));
+    RowOf(format).decode(weights.data() + n * weights.row_bytes, row.data(), c.columns);
+    Sum sum;
+    for (int64_t k = 0; k < c.columns; ++k) {
+      const auto at =
+          static_cast<std::size_t>(n / c.block_rows * GridColumns(c) + k / c.block_columns);
+      const double term = double{row[static_cast<std::size_t>(k)]} * scales[at] * x[k];
+      sum.value += term;
+      sum.norm += std::fabs(term);
+    }
+    return sum;
+  }
+
+  // Computes rows [begin, end) for activation rows from `first` on and holds them against `whole`,
+  // bit for bit.
+  void ExpectPart(Format format, const MatMulArgs& all, const RandomActivations& x, int64_t first,
+                  int64_t count, int64_t begin, int64_t end, const GuardedOutput& whole) const {
+    GuardedOutput part(count, all.row_end);
+    MatMulArgs args = all;
+    args.row_begin = begin;
+    args.row_end = end;
+    args.x = x.View(first, count);
+    args.out = part.data();
+    args.out_stride = part.stride();
+    GetParam()->matmul[Index(format)](args);
+    ASSERT_TRUE(part.GuardsHold());
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t n = 0; n < all.row_end; ++n) {
+        const float got = part.at(r, n);
+        if (n < begin || n >= end) {
+          ASSERT_TRUE(GuardedOutput::IsGuard(got)) << n;
+          continue;
+        }
+        const float expected = whole.at(first + r, n);
+        ASSERT_EQ(std::memcmp(&got, &expected, sizeof(got)), 0)
+            << got << " vs " << expected << ": row " << n << " of [" << begin << ", " << end
+            << "), activation row " << first + r << " of " << count;
+      }
+    }
+  }
+};
+
+// Shapes whose last blocks are cut off, blocks that a panel straddles or that are smaller than a
+// panel or a chunk of columns, and ranges of rows that start inside a block.
+TEST_P(ScaledMatMul, MatchesTheDefinitionAtAnySplit) {
+  for (const GridCase& c :
+       {GridCase{300, 320, 128, 128}, GridCase{64, 192, 128, 128}, GridCase{128, 256, 128, 128},
+        GridCase{77, 321, 10, 48}, GridCase{40, 130, 3, 200}, GridCase{5, 17, 2, 5}}) {
+    const std::vector<float> scales = Scales(c);
+    const RandomActivations x(5, c.columns, 4);
+    for (const Format format : kFormats) {
+      SCOPED_TRACE(std::string(RowOf(format).name) + " " + std::to_string(c.rows) + "x" +
+                   std::to_string(c.columns) + " in blocks of " + std::to_string(c.block_rows) +
+                   "x" + std::to_string(c.block_columns));
+      const RandomWeights weights(format, c.rows, c.columns, 3, 1);
+      GuardedOutput whole(5, c.rows);
+      MatMulArgs args = ArgsOf(weights, 0, c.rows, x.View(), whole.data(), whole.stride());
+      args.scale_grid = {scales.data(), c.block_rows, c.block_columns};
+      GetParam()->matmul[Index(format)](args);
+      ASSERT_TRUE(whole.GuardsHold());
+      for (int64_t r = 0; r < 5; ++r) {
+        for (int64_t n = 0; n < c.rows; ++n) {
+          const Sum sum = Expected(format, c, weights, scales, x.floats.data() + r * c.columns, n);
+          // A rounding a column, of the sum so far; one of each weight's scaling; one at the end.
+          const double tolerance = static_cast<double>(c.columns + 2) * 0x1p-24 * sum.norm;
+          ASSERT_NEAR(whole.at(r, n), sum.value, tolerance) << "row " << n;
+        }
+      }
+      for (const int64_t size : {1, 7, 16, 33, 130}) {
+        for (int64_t begin = 0; begin < c.rows; begin += 61) {
+          ExpectPart(format, args, x, 4, 1, begin, std::min(begin + size, c.rows), whole);
+          ExpectPart(format, args, x, 1, 3, begin, std::min(begin + size, c.rows), whole);
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, ScaledMatMul, testing::ValuesIn(AvailableKernels()),
+                         [](const testing::TestParamInfo<const KernelTable*>& instance) {
+                           return std::string(instance.param->name);
+                         });
+
 // Every sum is defined to the last rounding; instruction sets with fused multiplication give its
 // bits.
 TEST(MatMulTables, Avx512AndAvx2Agree) {

@@ -1,7 +1,8 @@
-// Products of float32, half and bfloat16 weights with float32 activations, for any number of
+// Products of float32, half, bfloat16 and E4M3 weights with float32 activations, for any number of
 // columns. The same plan as matmul-inl.h: a lane is a weight row, a chunk of columns of a panel is
 // widened to float32 once and multiplied by all activation rows, and an output is
-//   acc = fma(weight, x, acc)   over the columns in ascending order.
+//   acc = fma(weight, x, acc)   over the columns in ascending order,
+// with weight = value * scale, rounded to float32, where there is a grid of scales.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +55,33 @@ struct RowsBF16 {
   }
 };
 
+template <class S>
+struct RowsF8_E4M3 {
+  static constexpr int kBytes = 1;
+  static void Widen(const std::byte* from, int64_t stride, typename S::Floats* to) {
+    typename S::Ints dwords[4];
+    S::LoadQuads(from, stride, dwords);
+    for (int i = 0; i < 4; ++i) {
+      WidenPair(dwords[i], to + 4 * i);  // the even bytes of a dword, then the odd ones
+      WidenPair(S::template ShiftRight<8>(dwords[i]), to + 4 * i + 1);
+    }
+  }
+
+ private:
+  // The even bytes. Moved to their places in a half, the bits are 2^-8 (the biases' difference)
+  // times the value; 0x7f is made a NaN by setting the one exponent bit that is never needed.
+  static void WidenPair(typename S::Ints dword, typename S::Floats* to) {
+    const auto top = S::Set(0x00800080U);
+    const auto magnitudes = S::And(dword, S::Set(0x007f007fU));
+    const auto nans = S::And(S::Add(magnitudes, S::Set(0x00010001U)), top);
+    const auto halves = S::Or(S::template ShiftLeft<7>(S::Or(magnitudes, nans)),
+                              S::template ShiftLeft<8>(S::And(dword, top)));
+    const auto bias = S::SetFloat(256.0F);
+    to[0] = S::Mul(S::HalfToFloats(halves), bias);
+    to[2] = S::Mul(S::HalfToFloats(S::template ShiftRight<16>(halves)), bias);
+  }
+};
+
 // Widens `count` columns of a panel; the last ones, fewer than 16 bytes, by way of a padded copy,
 // so that nothing after a row is read.
 template <class S, class Rows>
@@ -70,6 +98,31 @@ void WidenPanel(const std::byte* from, int64_t stride, int64_t count, typename S
   typename S::Floats last[kStep];
   Rows::Widen(padded, 16, last);
   for (int64_t i = 0; k + i < count; ++i) to[k + i] = last[i];
+}
+
+// Multiplies columns first .. first + count - 1 of the panel at weight row n, or of that row alone,
+// by their blocks' scales.
+template <class S>
+void ScalePanel(const ScaleGrid& grid, int64_t columns, int64_t n, int lanes, int64_t first,
+                int64_t count, typename S::Floats* weights) {
+  const int64_t width = (columns + grid.block_columns - 1) / grid.block_columns;
+  const int64_t top = n / grid.block_rows;
+  const bool one_block = (n + lanes - 1) / grid.block_rows == top;
+  for (int64_t k = 0; k < count;) {
+    const int64_t column = (first + k) / grid.block_columns;
+    typename S::Floats scale;
+    if (one_block) {
+      scale = S::SetFloat(grid.scales[top * width + column]);
+    } else {
+      float of_lanes[S::kRows];
+      for (int r = 0; r < S::kRows; ++r) {
+        of_lanes[r] = grid.scales[(n + r) / grid.block_rows * width + column];
+      }
+      scale = S::LoadFloats(of_lanes);
+    }
+    const int64_t end = (column + 1) * grid.block_columns - first;
+    for (; k < end && k < count; ++k) weights[k] = S::Mul(weights[k], scale);
+  }
 }
 
 template <class S, int kPanelCount, int kTile>
@@ -121,8 +174,13 @@ void MultiplyFloatPanels(const MatMulArgs& args, int64_t n, int64_t stride, int 
     const int64_t left = args.x.columns - first;
     const int64_t count = left < kFloatChunk ? left : kFloatChunk;
     for (int p = 0; p < kPanelCount; ++p) {
-      WidenPanel<S, Rows>(args.weights + (n + p * S::kRows) * args.row_bytes + first * Rows::kBytes,
-                          stride, count, weights + p * kFloatChunk);
+      const int64_t panel = n + p * S::kRows;
+      WidenPanel<S, Rows>(args.weights + panel * args.row_bytes + first * Rows::kBytes, stride,
+                          count, weights + p * kFloatChunk);
+      if (args.scale_grid.scales != nullptr) {
+        ScalePanel<S>(args.scale_grid, args.x.columns, panel, lanes, first, count,
+                      weights + p * kFloatChunk);
+      }
     }
     int64_t row = 0;
     float* out = args.out + n;

@@ -35,7 +35,8 @@ void NibblesToQuads(const typename S::Ints packed[4], typename S::Group& group) 
 template <class S>
 void AddFifthBits(typename S::Ints bits, typename S::Group& group) {
   const auto add = [&]<int kQuad>() {
-    group.quads[kQuad] = S::Or(group.quads[kQuad], S::template FifthBits<kQuad>(bits));
+    const auto fifth = S::template WhereBits<kQuad>(bits, S::Set(0x10101010U));
+    group.quads[kQuad] = S::Or(group.quads[kQuad], fifth);
   };
   add.template operator()<0>();
   add.template operator()<1>();
@@ -287,17 +288,30 @@ struct Chunk {
   const typename S::Group* groups;  // [panels][kChunkGroups]
   int64_t count;                    // groups in use
   int64_t first;                    // number of the first group in the row
+  const HalfMinimums<S>* minimums;  // [panels][kChunkGroups] for kHalvesMinimums
 };
+
+// The sum of a group's first 16 activations: an integer below 2^24, like the whole group's, so the
+// other half's sum is the exact difference.
+inline float HalfSum(const int16_t* values) {
+  int sum = 0;
+  for (int i = 0; i < 16; ++i) sum += values[i];
+  return static_cast<float>(sum);
+}
 
 // What one group adds to kPanelCount panels' outputs of kTile activation rows, before the
 // activations' scales. The groups of consecutive panels are `panel_stride` apart; `values` are the
-// group's in the first row, `sums` the group's sum in the first row.
+// group's in the first row, `sums` the group's sum in the first row, `minimums` belong to `group`.
 template <class S, WeightKind kKind, int kPanelCount, int kTile>
 void GroupTerms(const typename S::Group* group, int64_t panel_stride, const int16_t* values,
-                int64_t columns, const float* sums,
+                int64_t columns, const float* sums, const HalfMinimums<S>* minimums,
                 typename S::Floats (&terms)[kPanelCount][kTile]) {
   typename S::Floats dots[kPanelCount][kTile];
-  if constexpr (kKind == WeightKind::kHalves) {
+  float half_sums[kTile];
+  if constexpr (kKind == WeightKind::kHalvesMinimums) {
+    for (int c = 0; c < kTile; ++c) half_sums[c] = HalfSum(values + c * columns);
+  }
+  if constexpr (HasHalves(kKind)) {
     S::template Dot<kKind, 0, 4>(group, panel_stride, values, columns, terms);
     S::template Dot<kKind, 4, 8>(group, panel_stride, values, columns, dots);
   } else {
@@ -312,12 +326,24 @@ void GroupTerms(const typename S::Group* group, int64_t panel_stride, const int1
         terms[p][c] = S::Mul(panel.scale, dots[p][c]);
       } else if constexpr (kKind == WeightKind::kHalves) {
         terms[p][c] = S::MulAdd(panel.second, dots[p][c], S::Mul(panel.scale, terms[p][c]));
+      } else if constexpr (kKind == WeightKind::kHalvesMinimums) {
+        const HalfMinimums<S>& minimum = minimums[p * panel_stride];
+        const float last = sums[c * (columns / kActivationGroup)] - half_sums[c];
+        const auto scaled = S::MulAdd(panel.second, dots[p][c], S::Mul(panel.scale, terms[p][c]));
+        terms[p][c] = S::MulAdd(minimum.last, S::SetFloat(last),
+                                S::MulAdd(minimum.first, S::SetFloat(half_sums[c]), scaled));
       } else {
         const auto sum = S::SetFloat(sums[c * (columns / kActivationGroup)]);
         terms[p][c] = S::MulAdd(panel.scale, dots[p][c], S::Mul(panel.second, sum));
       }
     }
   }
+}
+
+// Null stays null, for the kinds without minimums.
+template <WeightKind kKind, class Minimums>
+Minimums* MinimumsAt(Minimums* minimums, int64_t group) {
+  return kKind == WeightKind::kHalvesMinimums ? minimums + group : nullptr;
 }
 
 // One register tile: kPanelCount panels by kTile activation rows from `row` on, over one chunk.
@@ -346,7 +372,7 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
   for (int64_t g = 0; g < chunk.count; ++g) {
     Floats terms[kPanelCount][kTile];
     GroupTerms<S, kKind>(chunk.groups + g, S::kChunkGroups, values + g * kActivationGroup,
-                         x.columns, sums + g, terms);
+                         x.columns, sums + g, MinimumsAt<kKind>(chunk.minimums, g), terms);
 #pragma GCC unroll 8
     for (int c = 0; c < kTile; ++c) {
       const Floats scale = S::SetFloat(scales[c * row_groups + g]);
@@ -408,6 +434,23 @@ class PrefetchStream {
   int64_t share_;
 };
 
+// Room for the minimums of kCount groups, where the block's kind has them.
+template <class S, class Block, int64_t kCount>
+struct MinimumsOf {
+  static constexpr bool kUsed = Block::kKind == WeightKind::kHalvesMinimums;
+  HalfMinimums<S> of[kUsed ? kCount : 1];
+};
+
+template <class S, class Block>
+void UnpackBlock(const std::byte* block, int64_t stride, typename S::Group* groups,
+                 HalfMinimums<S>* minimums) {
+  if constexpr (Block::kKind == WeightKind::kHalvesMinimums) {
+    Block::Unpack(block, stride, groups, minimums);
+  } else {
+    Block::Unpack(block, stride, groups);
+  }
+}
+
 // kPanelCount panels from weight row n on, by all activation rows. `stride` is 0 where `lanes`
 // is 1.
 template <class S, class Block, int kPanelCount>
@@ -415,6 +458,7 @@ void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes
   constexpr int64_t kGroups = S::kChunkGroups;
   constexpr int64_t kWeightRows = kPanelCount * S::kRows;
   typename S::Group groups[kPanelCount * kGroups];
+  MinimumsOf<S, Block, kPanelCount * kGroups> minimums;
   const int64_t row_groups = args.x.columns / kActivationGroup;
   for (int64_t first = 0; first < row_groups; first += kGroups) {
     const int64_t count = row_groups - first < kGroups ? row_groups - first : kGroups;
@@ -423,10 +467,12 @@ void MultiplyPanels(const MatMulArgs& args, int64_t n, int64_t stride, int lanes
     for (int p = 0; p < kPanelCount; ++p) {
       const std::byte* block = args.weights + (n + p * S::kRows) * args.row_bytes + done;
       for (int64_t g = 0; g < count; g += Block::kGroups, block += Block::kBytes) {
-        Block::Unpack(block, stride, groups + p * kGroups + g);
+        const int64_t at = p * kGroups + g;
+        UnpackBlock<S, Block>(block, stride, groups + at,
+                              MinimumsAt<Block::kKind>(minimums.of, at));
       }
     }
-    const Chunk<S> chunk{groups, count, first};
+    const Chunk<S> chunk{groups, count, first, minimums.of};
     PrefetchStream next(args.weights + (n + kWeightRows) * args.row_bytes, done * kWeightRows,
                         (done + bytes) * kWeightRows, args.x.rows / S::kTileRows + 1);
     int64_t row = 0;
@@ -460,11 +506,13 @@ void MultiplyFewRows(const MatMulArgs& args, int64_t n) {
   for (int64_t first = 0; first < row_groups; first += Block::kGroups, done += Block::kBytes) {
     next.Next();
     typename S::Group groups[Block::kGroups];
-    Block::Unpack(row + done, args.row_bytes, groups);
+    MinimumsOf<S, Block, Block::kGroups> minimums;
+    UnpackBlock<S, Block>(row + done, args.row_bytes, groups, minimums.of);
     for (int64_t i = 0; i < Block::kGroups; ++i) {
       typename S::Floats terms[1][kTile];
       GroupTerms<S, Block::kKind>(groups + i, 0, x.values + (first + i) * kActivationGroup,
-                                  x.columns, x.sums + first + i, terms);
+                                  x.columns, x.sums + first + i,
+                                  MinimumsAt<Block::kKind>(minimums.of, i), terms);
 #pragma GCC unroll 2
       for (int c = 0; c < kTile; ++c) {
         acc[c] = S::MulAdd(terms[0][c], S::SetFloat(x.scales[c * row_groups + first + i]), acc[c]);

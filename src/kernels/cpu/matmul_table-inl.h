@@ -2,6 +2,8 @@
 // S: the test of AVX-512 builds it over emulated instructions.
 #pragma once
 
+#include "kernels/cpu/blocks_iq-inl.h"
+#include "kernels/cpu/blocks_k-inl.h"
 #include "kernels/cpu/float_matmul-inl.h"
 #include "kernels/cpu/matmul-inl.h"
 #include "kernels/kernels.h"
@@ -28,6 +30,21 @@ void SetMatMuls(KernelTable& table) {
   set(Format::kQ4_K, true, MatMulQuantized<S, BlockQ4_K<S>>);
   set(Format::kQ5_K, true, MatMulQuantized<S, BlockQ5_K<S>>);
   set(Format::kQ6_K, true, MatMulQuantized<S, BlockQ6_K<S>>);
+  set(Format::kQ2_K, true, MatMulQuantized<S, BlockQ2_K<S>>);
+  set(Format::kQ3_K, true, MatMulQuantized<S, BlockQ3_K<S>>);
+  set(Format::kIQ1_S, true, MatMulQuantized<S, BlockIQ1_S<S>>);
+  set(Format::kIQ1_M, true, MatMulQuantized<S, BlockIQ1_M<S>>);
+  set(Format::kIQ2_XXS, true, MatMulQuantized<S, BlockIQ2_XXS<S>>);
+  set(Format::kIQ2_XS, true, MatMulQuantized<S, BlockIQ2_XS<S>>);
+  set(Format::kIQ2_S, true, MatMulQuantized<S, BlockIQ2_S<S>>);
+  set(Format::kIQ3_XXS, true, MatMulQuantized<S, BlockIQ3_XXS<S>>);
+  set(Format::kIQ3_S, true, MatMulQuantized<S, BlockIQ3_S<S>>);
+  set(Format::kIQ4_NL, true, MatMulQuantized<S, BlockIQ4_NL<S>>);
+  set(Format::kIQ4_XS, true, MatMulQuantized<S, BlockIQ4_XS<S>>);
+  set(Format::kTQ1_0, true, MatMulQuantized<S, BlockTQ1_0<S>>);
+  set(Format::kTQ2_0, true, MatMulQuantized<S, BlockTQ2_0<S>>);
+  set(Format::kMXFP4, true, MatMulQuantized<S, BlockMXFP4<S>>);
+  set(Format::kF8_E4M3, false, MatMulFloat<S, RowsF8_E4M3<S>>);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ struct Avx2 {
   static Ints Set(uint32_t value) { return _mm256_set1_epi32(static_cast<int>(value)); }
   static Ints And(Ints a, Ints b) { return _mm256_and_si256(a, b); }
   static Ints Or(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+  static Ints Xor(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
+  static Ints Add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
   static Ints SubtractBytes(Ints a, Ints b) { return _mm256_sub_epi8(a, b); }
   template <int kBits>
   static Ints ShiftLeft(Ints a) {
@@ -75,16 +77,23 @@ struct Avx2 {
     return _mm256_srai_epi32(a, kBits);
   }
 
-  // Byte i of a lane becomes 16 where bit 4 * kQuad + i of the lane in `bits` is set, 0 elsewhere.
+  // Byte i of a lane keeps its bits of `value` where bit 4 * kQuad + i of the lane in `bits` is
+  // set, and is 0 elsewhere.
   template <int kQuad>
-  static Ints FifthBits(Ints bits) {
+  static Ints WhereBits(Ints bits, Ints value) {
     constexpr int kByte = 0x01010101 * (kQuad / 2);
     const Ints spread =
         _mm256_setr_epi32(kByte, kByte + 0x04040404, kByte + 0x08080808, kByte + 0x0c0c0c0c, kByte,
                           kByte + 0x04040404, kByte + 0x08080808, kByte + 0x0c0c0c0c);
     const Ints mask = Set(kQuad % 2 == 0 ? 0x08040201U : 0x80402010U);
     const Ints picked = And(_mm256_shuffle_epi8(bits, spread), mask);
-    return And(_mm256_cmpeq_epi8(picked, mask), Set(0x10101010U));
+    return And(_mm256_cmpeq_epi8(picked, mask), value);
+  }
+
+  // Each byte of `indices`, 0..15, becomes the one it is the index of in a table of 16.
+  static Ints LookUp(const uint8_t* table, Ints indices) {
+    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm256_shuffle_epi8(_mm256_set_m128i(entries, entries), indices);
   }
 
   // ---- Floats ----

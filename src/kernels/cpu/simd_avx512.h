@@ -57,6 +57,8 @@ struct Avx512 {
   static Ints Set(uint32_t value) { return _mm512_set1_epi32(static_cast<int>(value)); }
   static Ints And(Ints a, Ints b) { return _mm512_and_si512(a, b); }
   static Ints Or(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+  static Ints Xor(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
+  static Ints Add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
   static Ints SubtractBytes(Ints a, Ints b) { return _mm512_sub_epi8(a, b); }
   template <int kBits>
   static Ints ShiftLeft(Ints a) {
@@ -71,15 +73,22 @@ struct Avx512 {
     return _mm512_srai_epi32(a, kBits);
   }
 
-  // Byte i of a lane becomes 16 where bit 4 * kQuad + i of the lane in `bits` is set, 0 elsewhere.
+  // Byte i of a lane keeps its bits of `value` where bit 4 * kQuad + i of the lane in `bits` is
+  // set, and is 0 elsewhere.
   template <int kQuad>
-  static Ints FifthBits(Ints bits) {
+  static Ints WhereBits(Ints bits, Ints value) {
     constexpr int kByte = 0x01010101 * (kQuad / 2);
     const Ints spread =
         _mm512_set4_epi32(kByte + 0x0c0c0c0c, kByte + 0x08080808, kByte + 0x04040404, kByte);
     const Ints mask = Set(kQuad % 2 == 0 ? 0x08040201U : 0x80402010U);
     const __mmask64 set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, spread), mask);
-    return _mm512_maskz_mov_epi8(set, Set(0x10101010U));
+    return _mm512_maskz_mov_epi8(set, value);
+  }
+
+  // Each byte of `indices`, 0..15, becomes the one it is the index of in a table of 16.
+  static Ints LookUp(const uint8_t* table, Ints indices) {
+    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm512_shuffle_epi8(Join(entries, entries, entries, entries), indices);
   }
 
   // ---- Floats ----

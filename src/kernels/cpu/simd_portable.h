@@ -63,6 +63,8 @@ struct Portable {
   static Ints Set(uint32_t value) { return hwy::HWY_NAMESPACE::Set(IntTag4(), value); }
   static Ints And(Ints a, Ints b) { return hwy::HWY_NAMESPACE::And(a, b); }
   static Ints Or(Ints a, Ints b) { return hwy::HWY_NAMESPACE::Or(a, b); }
+  static Ints Xor(Ints a, Ints b) { return hwy::HWY_NAMESPACE::Xor(a, b); }
+  static Ints Add(Ints a, Ints b) { return hwy::HWY_NAMESPACE::Add(a, b); }
   static Ints SubtractBytes(Ints a, Ints b) {
     namespace hn = hwy::HWY_NAMESPACE;
     const hn::FixedTag<uint8_t, 16> bytes;
@@ -82,14 +84,23 @@ struct Portable {
     return hn::BitCast(IntTag4(), hn::ShiftRight<kBits>(hn::BitCast(SignedTag4(), a)));
   }
 
-  // Byte i of a lane becomes 16 where bit 4 * kQuad + i of the lane in `bits` is set, 0 elsewhere.
+  // Byte i of a lane keeps its bits of `value` where bit 4 * kQuad + i of the lane in `bits` is
+  // set, and is 0 elsewhere.
   template <int kQuad>
-  static Ints FifthBits(Ints bits) {
+  static Ints WhereBits(Ints bits, Ints value) {
     // Shifts by 7, 14 and 21 bring bits 1, 2 and 3 to the low ends of their bytes.
     const Ints four = And(ShiftRight<4 * kQuad>(bits), Set(15));
     const Ints pairs = Or(four, ShiftLeft<14>(four));
-    const Ints spread = Or(pairs, ShiftLeft<7>(pairs));
-    return ShiftLeft<4>(And(spread, Set(0x01010101U)));
+    const Ints spread = And(Or(pairs, ShiftLeft<7>(pairs)), Set(0x01010101U));
+    return And(SubtractBytes(Set(0), spread), value);
+  }
+
+  // Each byte of `indices`, 0..15, becomes the one it is the index of in a table of 16.
+  static Ints LookUp(const uint8_t* table, Ints indices) {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const hn::FixedTag<uint8_t, 16> bytes;
+    const auto entries = hn::LoadU(bytes, table);
+    return hn::BitCast(IntTag4(), hn::TableLookupBytes(entries, hn::BitCast(bytes, indices)));
   }
 
   // ---- Floats ----

@@ -10,6 +10,21 @@ namespace fathom {
 //   kSigned     quants -128..127:   scale * s
 //   kHalves     quants -128..127:   scale * s0 + second * s1, where 0 and 1 are the group's halves
 //                                   of 16 columns
-enum class WeightKind { kUnsigned, kSigned, kHalves };
+//   kHalvesMinimums  quants 0..127: scale * s0 + second * s1 + first * a0 + last * a1, with two
+//   more
+//                                   factors (HalfMinimums)
+enum class WeightKind { kUnsigned, kSigned, kHalves, kHalvesMinimums };
+
+constexpr bool HasHalves(WeightKind kind) {
+  return kind == WeightKind::kHalves || kind == WeightKind::kHalvesMinimums;
+}
+
+// The factors of a kHalvesMinimums group that its Group has no room for: minus the minimums of its
+// halves.
+template <class S>
+struct HalfMinimums {
+  typename S::Floats first;
+  typename S::Floats last;
+};
 
 }  // namespace fathom

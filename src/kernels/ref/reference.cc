@@ -29,6 +29,23 @@ double Dot(const float* a, const float* b, int64_t n) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+// weights . x over columns first .. first + count - 1 of weight row n, with the scales of their
+// blocks.
+double ScaledDot(const ScaleGrid& grid, int64_t columns, int64_t n, int64_t first,
+                 const float* weights, const float* x, int64_t count) {
+  if (grid.scales == nullptr) return Dot(weights, x, count);
+  const int64_t width = (columns + grid.block_columns - 1) / grid.block_columns;
+  const float* scales = grid.scales + n / grid.block_rows * width;
+  double sum = 0.0;
+  for (int64_t k = 0; k < count;) {
+    const int64_t column = (first + k) / grid.block_columns;
+    const int64_t end = std::min(count, (column + 1) * grid.block_columns - first);
+    sum += scales[column] * Dot(weights + k, x + k, end - k);
+    k = end;
+  }
+  return sum;
+}
+
 template <Format kFormat>
 void MatMul(const MatMulArgs& args) noexcept {
   const FormatRow& format = RowOf(kFormat);
@@ -43,7 +60,8 @@ void MatMul(const MatMulArgs& args) noexcept {
         const int64_t count = std::min(kDecodeChunk, columns - k);
         format.decode(row + BytesOf(kFormat, k), decoded, count);
         for (int64_t r = 0; r < rows; ++r) {
-          sums[r] += Dot(decoded, args.x.floats + (tile + r) * columns + k, count);
+          sums[r] += ScaledDot(args.scale_grid, columns, n, k, decoded,
+                               args.x.floats + (tile + r) * columns + k, count);
         }
       }
       for (int64_t r = 0; r < rows; ++r) {
