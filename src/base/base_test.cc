@@ -103,6 +103,19 @@ TEST(Json, VisitFailsAsParsingDoes) {
     EXPECT_EQ(CodeOf([&] { VisitJson(text, what, recorder, 2); }), ErrorCode::kInvalidArgument)
         << text;
   }
+TEST(Json, KeepsTheOrderOfMembersWhereAsked) {
+  const OrderedJson json = ParseOrderedJson("{\"b\": 1, \"a\": {\"z\": [], \"y\": 2}}", "x");
+  EXPECT_EQ(json.dump(), "{\"b\":1,\"a\":{\"z\":[],\"y\":2}}");
+  EXPECT_EQ(CodeOf([] { ParseOrderedJson("{\"a\": ", "x"); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf([] { ParseOrderedJson(std::string(1 << 20, '['), "x"); }),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST(Json, BoundsTheMembersOfOrderedObjects) {
+  // Members are counted object by object.
+  const std::string two = "{\"a\": {\"b\": 1, \"c\": 2}}";
+  EXPECT_NO_THROW(ParseOrderedJson(two, "x", 128, 2));
+  EXPECT_EQ(CodeOf([&] { ParseOrderedJson(two, "x", 128, 1); }), ErrorCode::kInvalidArgument);
 }
 
 TEST(Json, DumpReplacesBrokenUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
