@@ -103,6 +103,8 @@ TEST(Json, VisitFailsAsParsingDoes) {
     EXPECT_EQ(CodeOf([&] { VisitJson(text, what, recorder, 2); }), ErrorCode::kInvalidArgument)
         << text;
   }
+}
+
 TEST(Json, KeepsTheOrderOfMembersWhereAsked) {
   const OrderedJson json = ParseOrderedJson("{\"b\": 1, \"a\": {\"z\": [], \"y\": 2}}", "x");
   EXPECT_EQ(json.dump(), "{\"b\":1,\"a\":{\"z\":[],\"y\":2}}");
