@@ -156,10 +156,13 @@ struct ChatService::Impl {
                   "the model '" + model.name + "' has no chat template that is known",
                   "use a plain prompt");
     }
-    std::vector<TextSpan> spans = model.chat_template->Render(messages);
     // No room for reasoning is none at all.
     const std::optional<bool> thinking =
         request.options.thinking_budget == 0 ? std::optional(false) : request.options.thinking;
+    PromptOptions options;
+    // Templates with a switch of their own call it by one of these names.
+    if (thinking) options.variables = {{"enable_thinking", *thinking}, {"thinking", *thinking}};
+    std::vector<TextSpan> spans = model.chat_template->Render(messages, options);
     if (thinks && thinking) SetThinking(*thinking, tokenizer.spec().chat_template, spans);
     return spans;
   }

@@ -143,20 +143,9 @@ inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false) {
 }
 
 // ChatML that leaves the model thinking.
-class FakeThinkTemplate : public ChatTemplate {
- public:
-  explicit FakeThinkTemplate(const Tokenizer& tokenizer) : chatml_(MakeChatTemplate(tokenizer)) {}
-
-  std::vector<TextSpan> Render(const std::vector<ChatMessage>& messages) const override {
-    std::vector<TextSpan> spans = chatml_->Render(messages);
-    spans.push_back({"<think>\n", true});
-    return spans;
-  }
-  std::string_view name() const override { return "think"; }
-
- private:
-  std::unique_ptr<ChatTemplate> chatml_;
-};
+inline constexpr const char* kThinkingChatMl =
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
+    "'<|im_end|>' + '\\n' }}{% endfor %}{{ '<|im_start|>assistant\\n<think>\\n' }}";
 
 inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   LoadedModel loaded;
@@ -164,13 +153,11 @@ inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   loaded.fingerprint = "fa4e";
   loaded.model = std::make_unique<FakeModel>(options);
   if (!options.with_tokenizer) return loaded;
-  loaded.tokenizer =
-      std::make_unique<Tokenizer>(FakeTokenizerSpec(options.add_bos, options.knows_think));
+  TokenizerSpec spec = FakeTokenizerSpec(options.add_bos, options.knows_think);
+  if (options.opens_think) spec.chat_template = kThinkingChatMl;
+  loaded.tokenizer = std::make_unique<Tokenizer>(std::move(spec));
   if (!options.with_template) return loaded;
   loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
-  if (options.opens_think) {
-    loaded.chat_template = std::make_unique<FakeThinkTemplate>(*loaded.tokenizer);
-  }
   return loaded;
 }
 
