@@ -17,8 +17,9 @@ struct LoadedModel {
   std::string name;  // catalogue name, the file's stem or the directory's name
   std::unique_ptr<ModelFile> file;
   std::unique_ptr<Model> model;
-  std::unique_ptr<Tokenizer> tokenizer;         // null: the file carries none (use token ids)
-  std::unique_ptr<ChatTemplate> chat_template;  // null: not a chat model, or a template that is wrong
+  std::unique_ptr<Tokenizer> tokenizer;  // null: the file carries none (use token ids)
+  std::unique_ptr<ChatTemplate>
+      chat_template;        // null: not a chat model, or a template that is wrong
   std::string fingerprint;  // hex; differs when metadata or tensor layout differ
 };
 

@@ -118,7 +118,6 @@ class Interpreter {
   const Value* block_text_ = nullptr;  // the input of the filters of a block
   int line_ = 1;
   int loop_symbol_ = -1, caller_symbol_ = -1, varargs_symbol_ = -1, kwargs_symbol_ = -1;
-  std::vector<std::pair<std::string, Value>> variables_;
   // Kept to the end: these hold values that may hold them.
   std::vector<std::shared_ptr<MacroObject>> macros_;
   std::vector<std::shared_ptr<NamespaceObject>> namespaces_;
