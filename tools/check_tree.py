@@ -31,13 +31,15 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}~/-])/(?:work|root|Users/\w+|home/\w+)/[\
 UNFINISHED = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK",
                                             "W" + "IP"]) + r")\b|<{7} |>{7} ")
 
-BINARY_SUFFIXES = {".png", ".jpg", ".ico", ".woff2", ".gguf", ".bin", ".gz", ".npy"}
+BINARY_SUFFIXES = {".png", ".jpg", ".ico", ".woff2", ".gguf", ".bin", ".gz", ".npy",
+                   ".safetensors"}
 # Data of tests is as the test needs it.
 DATA_FOLDERS = ("tests/data/", "tests/goldens/")
 FORBIDDEN_PATHS = re.compile(
     r"(^|/)(node_modules|__pycache__|dist|build|\.venv|venv|\.idea|\.vscode|\.cache|shared)/"
     r"|(^|/)(\.env|\.DS_Store|compile_commands\.json|core|nohup\.out)$"
-    r"|\.(pyc|o|a|so|exe|whl|deb|log|tmp|orig|rej|swp|safetensors|zip|tar)$")
+    r"|\.(pyc|o|a|so|exe|whl|deb|log|tmp|orig|rej|swp|zip|tar)$"
+    r"|^(?!tests/(?:data|goldens)/).*\.safetensors$")
 ALLOWED_HIDDEN = {".ci", ".clang-format", ".clang-tidy", ".gitattributes", ".gitignore", ".npmrc",
                   ".prettierrc", ".shellcheckrc", ".editorconfig"}
 
