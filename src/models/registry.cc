@@ -2,6 +2,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "models/deepseek/deepseek.h"
 #include "models/llama/llama.h"
 #include "models/model.h"
 
@@ -15,6 +16,7 @@ struct Architecture {
 
 // One row per architecture.
 constexpr std::array kArchitectures = {
+    Architecture{"deepseek2", deepseek::BindGgufModel},
     Architecture{"llama", llama::Bind},
 };
 

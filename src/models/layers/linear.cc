@@ -13,17 +13,6 @@ namespace {
 constexpr int64_t kTaskBytes = 32 << 10;
 constexpr int64_t kTasksPerThread = 4;
 
-int64_t RowsPerTask(const Linear& layer, int threads) {
-  const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
-  const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
-  return std::max(rows / kProductBlock, int64_t{1}) * kProductBlock;
-}
-
-int64_t Tasks(const Linear& layer, int threads) {
-  const int64_t rows = RowsPerTask(layer, threads);
-  return (layer.out_features() + rows - 1) / rows;
-}
-
 // One call's part of the work: output features [begin, end) of all rows.
 struct Range {
   const LinearCall& call;
@@ -70,9 +59,23 @@ void RunQuantized(const KernelTable& kernels, const ActivationStore& x, int64_t 
   }
 }
 
-void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int worker,
-         const Range& range) {
-  const Linear& layer = *range.call.layer;
+}  // namespace
+
+int64_t FeaturesPerTask(const Linear& layer, int threads) {
+  const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
+  const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
+  return std::max(rows / kProductBlock, int64_t{1}) * kProductBlock;
+}
+
+int64_t TasksOf(const Linear& layer, int threads) {
+  const int64_t rows = FeaturesPerTask(layer, threads);
+  return (layer.out_features() + rows - 1) / rows;
+}
+
+void MultiplyFeatures(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
+                      int worker, const LinearCall& call, int64_t begin, int64_t end) {
+  const Range range{call, begin, end};
+  const Linear& layer = *call.layer;
   if (kernels.quantized_activations[static_cast<std::size_t>(layer.weight.format)]) {
     RunQuantized(kernels, x, rows, worker, range);
   } else {
@@ -84,8 +87,6 @@ void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, int
                 range.call.out + row * range.call.out_stride + range.begin);
   }
 }
-
-}  // namespace
 
 Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int64_t in) {
   Linear layer;
@@ -106,6 +107,10 @@ std::vector<float> BindVector(const ModelFile& file, std::string_view name, int6
   std::vector<float> values(static_cast<std::size_t>(size));
   RowOf(view.format).decode(view.data, values.data(), size);
   return values;
+}
+
+void DecodeRow(const Linear& layer, int64_t row, float* to) {
+  RowOf(layer.weight.format).decode(layer.weight.row(row), to, layer.in_features());
 }
 
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers) {
@@ -136,14 +141,14 @@ void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
                  std::initializer_list<LinearCall> calls) {
   const int threads = context.pool.threads();
   int64_t tasks = 0;
-  for (const LinearCall& call : calls) tasks += Tasks(*call.layer, threads);
+  for (const LinearCall& call : calls) tasks += TasksOf(*call.layer, threads);
   context.pool.ParallelFor(tasks, [&](int64_t task, int worker) {
     const LinearCall* call = calls.begin();
-    while (task >= Tasks(*call->layer, threads)) task -= Tasks(*call++->layer, threads);
-    const int64_t size = RowsPerTask(*call->layer, threads);
+    while (task >= TasksOf(*call->layer, threads)) task -= TasksOf(*call++->layer, threads);
+    const int64_t size = FeaturesPerTask(*call->layer, threads);
     const int64_t begin = task * size;
-    Run(context.kernels, x, rows, worker,
-        {*call, begin, std::min(begin + size, call->layer->out_features())});
+    MultiplyFeatures(context.kernels, x, rows, worker, *call, begin,
+                     std::min(begin + size, call->layer->out_features()));
   });
 }
 

@@ -44,12 +44,13 @@ struct ActivationStore {
   int8_t* values = nullptr;   // [2 * rows in use][columns]: first digits, then second digits
   float* scales = nullptr;    // [2 * rows in use][columns / 32]
   float* sums = nullptr;      // [2 * rows in use][columns / 32]
-  float* products = nullptr;  // [threads][2 * rows][kProductBlock]
-  int64_t capacity = 0;       // rows
+  float* products = nullptr;  // [threads][2 * capacity][kProductBlock]
+  int64_t capacity = 0;       // rows of a product
 
-  // `Arena` is Scratch or ScratchMeter.
+  // `Arena` is Scratch or ScratchMeter. No product takes more than `product_rows` of the rows.
   template <class Arena>
-  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns, int threads) {
+  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns, int threads,
+                               int64_t product_rows) {
     ActivationStore store;
     const int64_t groups = (columns + kActivationGroup - 1) / kActivationGroup;
     store.floats = arena.template Take<float>(rows * columns);
@@ -57,11 +58,32 @@ struct ActivationStore {
     store.values = arena.template Take<int8_t>(2 * rows * columns);
     store.scales = arena.template Take<float>(2 * rows * groups);
     store.sums = arena.template Take<float>(2 * rows * groups);
-    store.products = arena.template Take<float>(threads * 2 * rows * kProductBlock);
-    store.capacity = rows;
+    store.products = arena.template Take<float>(threads * 2 * product_rows * kProductBlock);
+    store.capacity = product_rows;
+    return store;
+  }
+  template <class Arena>
+  static ActivationStore Carve(Arena& arena, int64_t rows, int64_t columns, int threads) {
+    return Carve(arena, rows, columns, threads, rows);
+  }
+
+  // The rows from `first` on as a store of their own. A store may hold several groups of rows, each
+  // quantised and multiplied by itself: a group of n rows has its 2 n rows of digits where the
+  // first row of the group would have its own.
+  ActivationStore From(int64_t first, int64_t columns) const {
+    const int64_t groups = columns / kActivationGroup;
+    ActivationStore store = *this;
+    store.floats += first * columns;
+    if (residue != nullptr) store.residue += first * columns;
+    store.values += 2 * first * columns;
+    store.scales += 2 * first * groups;
+    store.sums += 2 * first * groups;
     return store;
   }
 };
+
+// One row of a weight matrix as float32: for what is prepared once, not for products.
+void DecodeRow(const Linear& layer, int64_t row, float* to);
 
 // True when any of the weights' kernels takes quantised activations.
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers);
@@ -94,6 +116,15 @@ struct LinearCall {
   float* out;
   int64_t out_stride;
 };
+
+// The part [begin, end) of a product's output features, computed by `worker` inside a parallel
+// loop.
+void MultiplyFeatures(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
+                      int worker, const LinearCall& call, int64_t begin, int64_t end);
+
+// Output features of one task when a product is split over threads, and how many such tasks it has.
+int64_t FeaturesPerTask(const Linear& layer, int threads);
+int64_t TasksOf(const Linear& layer, int threads);
 
 // Multiplies the same `rows` prepared activations by several layers, in one parallel loop over
 // output features.
