@@ -21,7 +21,8 @@ const std::filesystem::path kGoldens =
 
 class DeepseekEngine : public ::testing::Test {
  protected:
-  DeepseekEngine() : file_(OpenGguf(kGoldens / "deepseek_v3.split.gguf")), model_(BindModel(file_)) {
+  DeepseekEngine()
+      : file_(OpenGguf(kGoldens / "deepseek_v3.split.gguf")), model_(BindModel(file_)) {
     std::ifstream stream(kGoldens / "deepseek_v3.json");
     std::stringstream text;
     text << stream.rdbuf();
@@ -81,9 +82,8 @@ TEST_F(DeepseekEngine, CompanyChangesNothing) {
     std::vector<std::thread> callers;
     std::vector<std::vector<int32_t>> together(kRequests);
     for (std::size_t i = 0; i < kRequests; ++i) {
-      callers.emplace_back([&, i] {
-        together[i] = IdsOf(RunToCompletion(engine, Make(i * 7, 20 + 5 * i, 24)));
-      });
+      callers.emplace_back(
+          [&, i] { together[i] = IdsOf(RunToCompletion(engine, Make(i * 7, 20 + 5 * i, 24))); });
     }
     for (std::thread& caller : callers) caller.join();
     for (std::size_t i = 0; i < kRequests; ++i) {

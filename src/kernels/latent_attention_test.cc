@@ -144,7 +144,8 @@ TEST_P(LatentAttentionOps, StoresLikeTheReference) {
 
 // As for the heads of attention_test.cc: a score of magnitude at most sum |q k| * scale is off by
 // `width` roundings of it, so a weight has that relative error plus the exponential's; the weighted
-// mean of values in [-1, 1) is off by twice that, one rounding a token (in two sums) and one a page.
+// mean of values in [-1, 1) is off by twice that, one rounding a token (in two sums) and one a
+// page.
 double Tolerance(const Shape& shape) {
   const auto width = static_cast<double>(shape.width());
   const double score = 4.0 * std::sqrt(width);  // |q| <= 4, |k| <= 1
@@ -187,12 +188,10 @@ TEST_P(LatentAttentionOps, IsTheSameAtAnyChunkingAndSplit) {
       }
     }
     for (int64_t head = 0; head < shape.heads; ++head) {
-      const std::vector<float> alone =
-          sequence.Attend(table(), shape.tokens - 2, 2, head, 1);
+      const std::vector<float> alone = sequence.Attend(table(), shape.tokens - 2, 2, head, 1);
       for (int64_t t = 0; t < 2; ++t) {
         const int64_t at = t * sequence.OutTokenStride() + head * sequence.OutHeadStride();
-        const auto* same =
-            whole.data() + (shape.tokens - 2) * sequence.OutTokenStride() + at;
+        const auto* same = whole.data() + (shape.tokens - 2) * sequence.OutTokenStride() + at;
         ASSERT_EQ(std::memcmp(alone.data() + at, same,
                               static_cast<std::size_t>(shape.latent) * sizeof(float)),
                   0)

@@ -21,12 +21,12 @@ void Validate(const ModelFile& file, const Config& config) {
               " rotated values per head, expected an even number");
   }
   if (config.dense_layers > config.layers) {
-    file.Fail("there are " + std::to_string(config.dense_layers) + " dense layers, expected at most " +
-              std::to_string(config.layers));
+    file.Fail("there are " + std::to_string(config.dense_layers) +
+              " dense layers, expected at most " + std::to_string(config.layers));
   }
   if (const std::string problem = ProblemOf(config.router); !problem.empty()) {
-    file.Fail("its router makes no sense: " + std::to_string(config.router.experts) + " experts in " +
-              std::to_string(config.router.groups) + " groups, of which " +
+    file.Fail("its router makes no sense: " + std::to_string(config.router.experts) +
+              " experts in " + std::to_string(config.router.groups) + " groups, of which " +
               std::to_string(config.router.groups_used) + " are open, and " +
               std::to_string(config.router.used) + " experts per token; " + problem);
   }

@@ -14,8 +14,9 @@ inline constexpr float kLatentEpsilon = 1e-6F;
 
 struct Config {
   int64_t vocabulary = 0;
-  int64_t layers = 0;      // without those that predict further tokens
-  int64_t mtp_layers = 0;  // layers behind them that predict further tokens (multi-token prediction)
+  int64_t layers = 0;  // without those that predict further tokens
+  int64_t mtp_layers =
+      0;  // layers behind them that predict further tokens (multi-token prediction)
   int64_t hidden = 0;
   int64_t context_length = 0;
   float rms_epsilon = 0;

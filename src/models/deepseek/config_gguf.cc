@@ -1,7 +1,10 @@
-// GGUF's `deepseek2`: keys as llama.cpp's converter and its relatives write them, in three vintages.
-//   attn_kv_b only, and attn_kv_b with attn_k_b and attn_v_b: head_count_kv = head_count, key_length
+// GGUF's `deepseek2`: keys as llama.cpp's converter and its relatives write them, in three
+// vintages.
+//   attn_kv_b only, and attn_kv_b with attn_k_b and attn_v_b: head_count_kv = head_count,
+//   key_length
 //     and value_length are those of a head
-//   attn_k_b and attn_v_b only: head_count_kv = 1, key_length and value_length are those of the cached
+//   attn_k_b and attn_v_b only: head_count_kv = 1, key_length and value_length are those of the
+//   cached
 //     vector, and key_length_mla and value_length_mla those of a head
 // Early files lack some keys: expert_gating_func (softmax was the only one), expert_weights_norm
 // (false), and the two of groups, see DefaultGroups.
@@ -68,12 +71,12 @@ void ParseAttention(const ConfigReader& reader, Config& config) {
   const int64_t value = reader.Count("attention.value_length", kMostHeadSize);
   const bool split = reader.Has("attention.key_length_mla");
   if (split && (key != shape.width() || value != shape.latent)) {
-    reader.Fail("attention.key_length", std::to_string(key) + " (values: " + std::to_string(value) + ")",
+    reader.Fail("attention.key_length",
+                std::to_string(key) + " (values: " + std::to_string(value) + ")",
                 std::to_string(shape.width()) + " (values: " + std::to_string(shape.latent) +
                     "), those of the cached vector, where 'key_length_mla' is given");
   }
-  const int64_t head =
-      split ? reader.Count("attention.key_length_mla", kMostHeadSize) : key;
+  const int64_t head = split ? reader.Count("attention.key_length_mla", kMostHeadSize) : key;
   shape.value = split ? reader.Count("attention.value_length_mla", kMostHeadSize) : value;
   shape.nope = head - shape.rotary;
   if (shape.nope < 1) {
@@ -105,8 +108,8 @@ void ParseRope(const ConfigReader& reader, Config& config) {
     rope.beta_slow = reader.PositiveOr("rope.scaling.yarn_beta_slow", 1.0);
     // 0.1 mscale_all_dim. The file has no mscale of cosines and sines: it is the same number in all
     // models of this kind, so that they cancel.
-    const double multiplier = reader.file().RequireNumber(
-        reader.Key("rope.scaling.yarn_log_multiplier"));
+    const double multiplier =
+        reader.file().RequireNumber(reader.Key("rope.scaling.yarn_log_multiplier"));
     if (!(multiplier >= 0 && multiplier <= 1)) {
       reader.Fail("rope.scaling.yarn_log_multiplier", std::to_string(multiplier), "0 to 1");
     }
@@ -143,8 +146,7 @@ void ParseRouter(const ConfigReader& reader, Config& config) {
   router.experts = reader.Count("expert_count", kMaxExperts);
   router.used = reader.Count("expert_used_count", kMaxExpertsUsed);
   router.scale = reader.Positive("expert_weights_scale");
-  router.normalize =
-      reader.file().Boolean(reader.Key("expert_weights_norm")).value_or(false);
+  router.normalize = reader.file().Boolean(reader.Key("expert_weights_norm")).value_or(false);
   const auto gating = reader.file().Integer(reader.Key("expert_gating_func"));
   if (!gating && reader.file().FindTensor("blk." + std::to_string(config.dense_layers) +
                                           ".exp_probs_b.bias") != nullptr) {

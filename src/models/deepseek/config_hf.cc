@@ -53,8 +53,8 @@ constexpr auto kKnownKeys = std::to_array<std::string_view>({
     "vocab_size",
     "aux_loss_alpha",  // of training, as is the next
     "seq_aux",
-    "ep_size",               // over how many machines experts were spread
-    "output_router_logits",  // what a call returns besides
+    "ep_size",                                     // over how many machines experts were spread
+    "output_router_logits",                        // what a call returns besides
     "quantization_config.modules_to_not_convert",  // each tensor says its type itself
 });
 
@@ -72,8 +72,8 @@ void Expect(const ModelFile& file, std::string_view key, std::string_view expect
 void Expect(const ModelFile& file, std::string_view key, int64_t expected) {
   const auto found = file.Integer(key);
   if (!found || *found == expected) return;
-  file.FailKeyUnsupported(key,
-                          "is " + std::to_string(*found) + ", expected " + std::to_string(expected));
+  file.FailKeyUnsupported(
+      key, "is " + std::to_string(*found) + ", expected " + std::to_string(expected));
 }
 
 void ParseAttention(const ConfigReader& reader, Config& config) {
@@ -172,7 +172,8 @@ Config ParseHf(const ModelFile& file) {
   config.dense_layers = RequireFromZero(reader, "first_k_dense_replace", kMostLayers);
   config.dense_width = reader.Count("intermediate_size", kMostWidth);
   config.expert_width = reader.Count("moe_intermediate_size", kMostHidden);
-  config.shared_width = config.expert_width * RequireFromZero(reader, "n_shared_experts", kMaxExperts);
+  config.shared_width =
+      config.expert_width * RequireFromZero(reader, "n_shared_experts", kMaxExperts);
   ParseRouter(reader, config);
   config.may_tie_head = reader.BooleanOr("tie_word_embeddings", false);
   config.vocabulary = reader.Count("vocab_size", kMostVocabulary);

@@ -70,9 +70,7 @@ double Logprob(const float* row, std::size_t vocabulary, int32_t id) {
 }
 
 constexpr LatentForm kForms[] = {LatentForm::kAbsorbed, LatentForm::kNaive};
-std::string NameOf(LatentForm form) {
-  return form == LatentForm::kAbsorbed ? "absorbed" : "naive";
-}
+std::string NameOf(LatentForm form) { return form == LatentForm::kAbsorbed ? "absorbed" : "naive"; }
 
 class DeepseekGolden : public ::testing::TestWithParam<std::string> {};
 
@@ -289,8 +287,7 @@ TEST(Deepseek, SpecCountsParameters) {
   const int64_t attention = 32 * 24 + 24 + 24 * 96 + 32 * 24 + 16 + 16 * 4 * 32 + 64 * 32 + 2 * 32;
   const int64_t expert = 3 * 32 * 8;
   const int64_t head = 71 * 32 + 32;
-  const int64_t always =
-      2 * attention + 3 * 32 * 48 + 32 * 8 + 8 + 2 * expert + head;
+  const int64_t always = 2 * attention + 3 * 32 * 48 + 32 * 8 + 8 + 2 * expert + head;
   for (const std::string vintage : {"kv_b", "both", "split"}) {
     const Golden golden("deepseek_nogroups." + vintage);
     EXPECT_EQ(golden.model->spec().parameters, always + 8 * expert + 71 * 32) << vintage;
@@ -352,8 +349,7 @@ TEST(DeepseekErrors, UnchangedFilesBind) {
 
 TEST(DeepseekErrors, UnknownValuesOfSemanticKeysAreRefusedByName) {
   Altered file("deepseek_yarn.split");
-  EXPECT_THAT(file.With("expert_gating_func", int64_t{3}),
-              HasSubstr("unsupported: "));
+  EXPECT_THAT(file.With("expert_gating_func", int64_t{3}), HasSubstr("unsupported: "));
   EXPECT_THAT(file.With("expert_gating_func", int64_t{3}),
               HasSubstr("'deepseek2.expert_gating_func' is 3, expected 1 (softmax) or 2"));
   EXPECT_THAT(file.With("rope.scaling.type", std::string("longrope")),

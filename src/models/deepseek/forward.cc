@@ -124,8 +124,7 @@ class DeepseekModel final : public Model {
     always.Add(weights_.head);
     always.Add(weights_.output_norm);
     for (const LayerWeights& layer : weights_.layers) {
-      for (const Linear* linear :
-           {&layer.query_down, &layer.query, &layer.latent, &layer.output}) {
+      for (const Linear* linear : {&layer.query_down, &layer.query, &layer.latent, &layer.output}) {
         always.Add(*linear);
       }
       for (const auto* vector : {&layer.attention_norm, &layer.query_norm, &layer.latent_norm,

@@ -63,8 +63,7 @@ void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t 
                 file.path().string() + ": in layer " + std::to_string(layer) + " " + what);
   };
   if (!IsSingle(mixture.router.weight.format)) {
-    refuse("the router is stored as " +
-           std::string(RowOf(mixture.router.weight.format).name) +
+    refuse("the router is stored as " + std::string(RowOf(mixture.router.weight.format).name) +
            ", expected F32, F16 or BF16: rounding it sends tokens to other experts");
   }
   const GatedLinears& like = mixture.experts.front();

@@ -21,7 +21,7 @@ struct LayerWeights {
   Linear latent;                      // {latent + rotary, hidden}
   std::vector<float> latent_norm;     // [latent]
   LatentHeads heads;
-  Linear output;                      // {hidden, heads * value}
+  Linear output;                         // {hidden, heads * value}
   std::vector<float> feed_forward_norm;  // [hidden]
   std::optional<GatedLinears> dense;     // in a layer without experts
   std::optional<MixtureWeights> mixture;

@@ -12,14 +12,14 @@ namespace {
 constexpr std::array<std::string_view, 3> kGlobalTensors = {"output.weight", "output_norm.weight",
                                                             "token_embd.weight"};
 constexpr std::array<std::string_view, 24> kLayerTensors = {
-    "attn_k_b.weight",       "attn_kv_a_mqa.weight",   "attn_kv_a_norm.weight",
-    "attn_kv_b.weight",      "attn_norm.weight",       "attn_output.weight",
-    "attn_q.weight",         "attn_q_a.weight",        "attn_q_a_norm.weight",
-    "attn_q_b.weight",       "attn_v_b.weight",        "exp_probs_b.bias",
-    "ffn_down.weight",       "ffn_down_exps.weight",   "ffn_down_shexp.weight",
-    "ffn_gate.weight",       "ffn_gate_exps.weight",   "ffn_gate_inp.weight",
+    "attn_k_b.weight",       "attn_kv_a_mqa.weight",    "attn_kv_a_norm.weight",
+    "attn_kv_b.weight",      "attn_norm.weight",        "attn_output.weight",
+    "attn_q.weight",         "attn_q_a.weight",         "attn_q_a_norm.weight",
+    "attn_q_b.weight",       "attn_v_b.weight",         "exp_probs_b.bias",
+    "ffn_down.weight",       "ffn_down_exps.weight",    "ffn_down_shexp.weight",
+    "ffn_gate.weight",       "ffn_gate_exps.weight",    "ffn_gate_inp.weight",
     "ffn_gate_shexp.weight", "ffn_gate_up_exps.weight", "ffn_norm.weight",
-    "ffn_up.weight",         "ffn_up_exps.weight",     "ffn_up_shexp.weight"};
+    "ffn_up.weight",         "ffn_up_exps.weight",      "ffn_up_shexp.weight"};
 constexpr std::array<std::string_view, 6> kNextTokenTensors = {
     "nextn.eh_proj.weight", "nextn.embed_tokens.weight",     "nextn.enorm.weight",
     "nextn.hnorm.weight",   "nextn.shared_head_head.weight", "nextn.shared_head_norm.weight"};

@@ -140,13 +140,11 @@ LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t inde
   if (config.query_latent > 0) {
     layer.query_down = BindScaled(file, attention + "q_a_proj", config.query_latent, config.hidden);
     layer.query_norm = BindVector(file, attention + "q_a_layernorm.weight", config.query_latent);
-    layer.query =
-        BindScaled(file, attention + "q_b_proj", shape.query_size(), config.query_latent);
+    layer.query = BindScaled(file, attention + "q_b_proj", shape.query_size(), config.query_latent);
   } else {
     layer.query = BindScaled(file, attention + "q_proj", shape.query_size(), config.hidden);
   }
-  layer.latent =
-      BindScaled(file, attention + "kv_a_proj_with_mqa", shape.width(), config.hidden);
+  layer.latent = BindScaled(file, attention + "kv_a_proj_with_mqa", shape.width(), config.hidden);
   layer.latent_norm = BindVector(file, attention + "kv_a_layernorm.weight", shape.latent);
   SplitHeads(shape,
              BindScaled(file, attention + "kv_b_proj", shape.heads * (shape.nope + shape.value),

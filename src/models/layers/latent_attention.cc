@@ -21,10 +21,9 @@ void RotateRows(const KernelTable& kernels, const LatentAttentionShape& shape,
 void StoreLatents(ExecContext& context, const LatentAttentionShape& shape, const StepBatch& batch,
                   const LatentAttentionCall& call) {
   for (const SequenceSlice& slice : batch.sequences) {
-    context.kernels.latent_store({context.cache_type,
-                                  call.latents + slice.first_row * shape.width(), shape.width(),
-                                  slice.tokens, slice.start_position, shape.width(),
-                                  slice.pages.data(), call.layer_offset});
+    context.kernels.latent_store(
+        {context.cache_type, call.latents + slice.first_row * shape.width(), shape.width(),
+         slice.tokens, slice.start_position, shape.width(), slice.pages.data(), call.layer_offset});
   }
 }
 
@@ -89,26 +88,26 @@ void RunAbsorbed(const Work& w, const Task& task) {
   for (int64_t h = 0; h < task.heads; ++h) {
     Absorb(w, task, task.head + h, absorbed + h * shape.width(), stride);
   }
-  ForSequences(w.batch, task, [&](const SequenceSlice& slice, int64_t first, int64_t count,
-                                  int64_t position) {
-    LatentAttentionArgs args{};
-    args.type = w.context.cache_type;
-    args.q = absorbed + (first - task.first) * stride;
-    args.q_token_stride = stride;
-    args.q_head_stride = shape.width();
-    args.out = means + (first - task.first) * shape.latent;
-    args.out_token_stride = shape.latent;
-    args.out_head_stride = rows * shape.latent;
-    args.tokens = count;
-    args.first_position = position;
-    args.heads = task.heads;
-    args.width = shape.width();
-    args.value_width = shape.latent;
-    args.scale = shape.scale;
-    args.pages = slice.pages.data();
-    args.slice_offset = w.call.layer_offset;
-    w.context.kernels.latent_attention(args);
-  });
+  ForSequences(w.batch, task,
+               [&](const SequenceSlice& slice, int64_t first, int64_t count, int64_t position) {
+                 LatentAttentionArgs args{};
+                 args.type = w.context.cache_type;
+                 args.q = absorbed + (first - task.first) * stride;
+                 args.q_token_stride = stride;
+                 args.q_head_stride = shape.width();
+                 args.out = means + (first - task.first) * shape.latent;
+                 args.out_token_stride = shape.latent;
+                 args.out_head_stride = rows * shape.latent;
+                 args.tokens = count;
+                 args.first_position = position;
+                 args.heads = task.heads;
+                 args.width = shape.width();
+                 args.value_width = shape.latent;
+                 args.scale = shape.scale;
+                 args.pages = slice.pages.data();
+                 args.slice_offset = w.call.layer_offset;
+                 w.context.kernels.latent_attention(args);
+               });
   ActivationStore mean = w.b.context.From(task.worker * rows, shape.latent);
   for (int64_t h = 0; h < task.heads; ++h) {
     const int64_t head = task.head + h;
@@ -121,16 +120,17 @@ void RunAbsorbed(const Work& w, const Task& task) {
 void RunNaive(const Work& w, const Task& task) {
   const LatentAttentionShape& shape = w.shape;
   for (int64_t head = task.head; head < task.head + task.heads; ++head) {
-    ForSequences(w.batch, task, [&](const SequenceSlice& slice, int64_t first, int64_t count,
-                                    int64_t position) {
-      AttendNaively({w.context.cache_type, shape,
-                     w.call.heads.keys[static_cast<std::size_t>(head)],
-                     w.call.heads.values[static_cast<std::size_t>(head)],
-                     w.call.queries + first * shape.query_size() + head * shape.query_head(),
-                     shape.query_size(), w.call.out + first * shape.out_size() + head * shape.value,
-                     shape.out_size(), count, position, slice.pages.data(), w.call.layer_offset,
-                     w.b.naive + task.worker * w.b.naive_bytes});
-    });
+    ForSequences(
+        w.batch, task,
+        [&](const SequenceSlice& slice, int64_t first, int64_t count, int64_t position) {
+          AttendNaively(
+              {w.context.cache_type, shape, w.call.heads.keys[static_cast<std::size_t>(head)],
+               w.call.heads.values[static_cast<std::size_t>(head)],
+               w.call.queries + first * shape.query_size() + head * shape.query_head(),
+               shape.query_size(), w.call.out + first * shape.out_size() + head * shape.value,
+               shape.out_size(), count, position, slice.pages.data(), w.call.layer_offset,
+               w.b.naive + task.worker * w.b.naive_bytes});
+        });
   }
 }
 

@@ -7,11 +7,11 @@
 //               queries meet latents directly; the value matrix is applied to the mean latent
 //   decompressed  keys and values of every cached token are made from its latent
 // The absorbed form computes everything, prefill and decode alike. The decompressed one needs
-// (nope + rotary + value) products per query and key where this needs (2 latent + rotary), 3.4 times
-// as many for DeepSeek-V3, and is what others use for prefill. But a token's bits would then depend
-// on whether it came in a long chunk or alone, on what the prefix cache held, and on the request
-// that first filled a page; one order of summation is worth the difference, which is small while
-// matrix products dominate. The decompressed form stays as the oracle: LatentForm::kNaive,
+// (nope + rotary + value) products per query and key where this needs (2 latent + rotary), 3.4
+// times as many for DeepSeek-V3, and is what others use for prefill. But a token's bits would then
+// depend on whether it came in a long chunk or alone, on what the prefix cache held, and on the
+// request that first filled a page; one order of summation is worth the difference, which is small
+// while matrix products dominate. The decompressed form stays as the oracle: LatentForm::kNaive,
 // written plainly, in double, without kernels.
 #pragma once
 
@@ -80,12 +80,12 @@ struct LatentBuffers {
 
 struct LatentAttentionCall {
   const LatentHeads& heads;
-  float* queries;         // [rows][heads][nope + rotary], rotated in place
-  float* latents;         // [rows][width]: normalised latents; the rest is rotated in place
-  float* out;             // [rows][heads * value]
-  const float* cosines;   // [rows][rotary / 2]
-  const float* sines;     // [rows][rotary / 2]
-  int64_t layer_offset;   // of the layer inside a page, in bytes
+  float* queries;        // [rows][heads][nope + rotary], rotated in place
+  float* latents;        // [rows][width]: normalised latents; the rest is rotated in place
+  float* out;            // [rows][heads * value]
+  const float* cosines;  // [rows][rotary / 2]
+  const float* sines;    // [rows][rotary / 2]
+  int64_t layer_offset;  // of the layer inside a page, in bytes
 };
 
 void LatentAttention(ExecContext& context, const LatentAttentionShape& shape,

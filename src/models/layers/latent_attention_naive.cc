@@ -38,8 +38,7 @@ struct NaiveScratch {
   template <class T>
   T* Take(std::byte* memory, int64_t count) {
     T* taken = memory == nullptr ? nullptr : reinterpret_cast<T*>(memory + bytes);
-    bytes += static_cast<int64_t>(
-        RoundUpToAlignment(static_cast<std::size_t>(count) * sizeof(T)));
+    bytes += static_cast<int64_t>(RoundUpToAlignment(static_cast<std::size_t>(count) * sizeof(T)));
     return taken;
   }
 };

@@ -1,10 +1,10 @@
 // The mixture of experts: one function over whatever kernels the formats of the experts have.
 //
-// The (token, expert) pairs of a step are sorted by expert, so that an expert's weights are read once
-// for all of its tokens; gate, up and SiLU of a block of features are one task, and a step of one
-// token is the same work with groups of one row. A token's result is the sum of its experts' results
-// in ascending order of the experts, each computed as if alone: it does not depend on the tokens
-// around it.
+// The (token, expert) pairs of a step are sorted by expert, so that an expert's weights are read
+// once for all of its tokens; gate, up and SiLU of a block of features are one task, and a step of
+// one token is the same work with groups of one row. A token's result is the sum of its experts'
+// results in ascending order of the experts, each computed as if alone: it does not depend on the
+// tokens around it.
 //
 // Not for: choosing the experts (router.h) and shared experts, which are an ordinary feed-forward.
 #pragma once
@@ -20,29 +20,29 @@
 namespace fathom {
 
 struct MixtureWeights {
-  Linear router;                    // {experts, hidden}, float32, half or bfloat16
-  std::vector<float> router_bias;   // [experts], for choosing; empty: none
+  Linear router;                      // {experts, hidden}, float32, half or bfloat16
+  std::vector<float> router_bias;     // [experts], for choosing; empty: none
   std::vector<GatedLinears> experts;  // all of one shape and of one format per matrix
 };
 
 // One (token, expert) pair is a slot; slots of an expert are neighbours, in order of the tokens.
 struct MixtureBuffers {
-  float* logits;      // [rows][experts]
-  int32_t* chosen;    // [rows][used], ascending
-  float* weights;     // [rows][used]
-  int32_t* slots;     // [rows][used]: the slot of each pair
-  int32_t* owners;    // [slots]: the expert of each slot
-  int32_t* begins;    // [experts + 1]: the first slot of each expert
-  int32_t* active;    // [experts]: experts that have slots
-  std::byte* inputs;  // [slots] rows of the input, as `gathered`, then [slots][hidden] outputs
-  float* gate;        // [slots][width]
-  float* up;          // [slots][width]
+  float* logits;          // [rows][experts]
+  int32_t* chosen;        // [rows][used], ascending
+  float* weights;         // [rows][used]
+  int32_t* slots;         // [rows][used]: the slot of each pair
+  int32_t* owners;        // [slots]: the expert of each slot
+  int32_t* begins;        // [experts + 1]: the first slot of each expert
+  int32_t* active;        // [experts]: experts that have slots
+  std::byte* inputs;      // [slots] rows of the input, as `gathered`, then [slots][hidden] outputs
+  float* gate;            // [slots][width]
+  float* up;              // [slots][width]
   ActivationStore inner;  // [slots][width]
   ActivationStore gathered;  // [slots][hidden] floats or digits, in `inputs`
 
   template <class Arena>
-  static MixtureBuffers Carve(Arena& arena, const RouterSpec& router, int64_t hidden,
-                              int64_t width, int64_t rows, int threads);
+  static MixtureBuffers Carve(Arena& arena, const RouterSpec& router, int64_t hidden, int64_t width,
+                              int64_t rows, int threads);
 };
 
 template <class Arena>

@@ -1,6 +1,6 @@
-// Which experts of a mixture a token goes to, and with which weights: the choice behind the router's
-// product, for one token, from its logits alone. Scoring, grouping and renormalising are data, so
-// that an architecture picks its own; the product itself is an ordinary linear layer.
+// Which experts of a mixture a token goes to, and with which weights: the choice behind the
+// router's product, for one token, from its logits alone. Scoring, grouping and renormalising are
+// data, so that an architecture picks its own; the product itself is an ordinary linear layer.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +36,9 @@ struct RouterSpec {
 // Empty when the spec can be used, otherwise what is wrong with it.
 const char* ProblemOf(const RouterSpec& spec);
 
-// Writes the `used` chosen experts in ascending order and their weights. `bias` ([experts], or null)
-// is added to the scores for choosing only; the weights are made of the scores without it. Of equals
-// the one with the lower number wins. Any logits give distinct experts, NaNs too.
+// Writes the `used` chosen experts in ascending order and their weights. `bias` ([experts], or
+// null) is added to the scores for choosing only; the weights are made of the scores without it. Of
+// equals the one with the lower number wins. Any logits give distinct experts, NaNs too.
 void Route(const RouterSpec& spec, const float* logits, const float* bias, int32_t* experts,
            float* weights) noexcept;
 

@@ -95,9 +95,10 @@ TEST(Router, AnyLogitsGiveDistinctExperts) {
     spec.scores = scores;
     spec.groups_used = 2;
     spec.used = 4;
-    for (const std::vector<float>& logits :
-         {std::vector<float>{nan, nan, nan, nan, nan, nan}, {nan, 1, nan, 2, inf, -inf},
-          {inf, inf, inf, inf, inf, inf}, {-inf, -inf, -inf, -inf, -inf, -inf}}) {
+    for (const std::vector<float>& logits : {std::vector<float>{nan, nan, nan, nan, nan, nan},
+                                             {nan, 1, nan, 2, inf, -inf},
+                                             {inf, inf, inf, inf, inf, inf},
+                                             {-inf, -inf, -inf, -inf, -inf, -inf}}) {
       const Choice choice = Ask(spec, logits);
       for (std::size_t i = 0; i < choice.experts.size(); ++i) {
         EXPECT_GE(choice.experts[i], 0);
