@@ -31,7 +31,8 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}~/-])/(?:work|root|Users/\w+|home/\w+)/[\
 UNFINISHED = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK",
                                             "W" + "IP"]) + r")\b|<{7} |>{7} ")
 
-BINARY_SUFFIXES = {".png", ".jpg", ".ico", ".woff2", ".gguf", ".bin", ".gz", ".npy"}
+BINARY_SUFFIXES = {".png", ".jpg", ".ico", ".woff2", ".gguf", ".bin", ".gz", ".npy",
+                   ".safetensors"}
 # Data of tests is as the test needs it.
 DATA_FOLDERS = ("tests/data/", "tests/goldens/")
 FORBIDDEN_PATHS = re.compile(

@@ -71,9 +71,11 @@ int PhysicalCores() {
   return cores;
 }
 
-// A loop is published as one 64-bit ticket: its number in the high half, the next task in the low
-// half. A worker claims a task by compare-and-swap on the whole ticket, so a worker that wakes late
-// can never take a task of a loop whose function and state it has not read.
+// A loop is published as one 64-bit ticket: its number in the high half, how many of its tasks are
+// left in the low half. A worker claims a task by compare-and-swap on the whole ticket. When that
+// succeeds the loop had a task left, so the owner was still in it, and the function, state and
+// count that the worker read before are this loop's. A worker that is late for a loop finds none
+// left, whatever of the next loop is already written.
 struct ThreadPool::Impl {
   explicit Impl(int threads) {
     workers.reserve(static_cast<std::size_t>(threads) - 1);
@@ -96,9 +98,9 @@ struct ThreadPool::Impl {
     const uint64_t count = tasks.load(std::memory_order_relaxed);
     int64_t ran = 0;
     uint64_t current = ticket.load(std::memory_order_acquire);
-    while (current / kLoopStep == loop && current % kLoopStep < count) {
-      if (!ticket.compare_exchange_weak(current, current + 1, std::memory_order_acq_rel)) continue;
-      run(argument, static_cast<int64_t>(current % kLoopStep), worker);
+    while (current / kLoopStep == loop && current % kLoopStep > 0) {
+      if (!ticket.compare_exchange_weak(current, current - 1, std::memory_order_acq_rel)) continue;
+      run(argument, static_cast<int64_t>(count - current % kLoopStep), worker);
       ++ran;
       current = ticket.load(std::memory_order_acquire);
     }
@@ -171,7 +173,7 @@ void ThreadPool::Run(int64_t tasks, Function function, void* state) {
   pool.tasks.store(static_cast<uint64_t>(tasks), std::memory_order_relaxed);
   pool.completed.store(0, std::memory_order_relaxed);
   const uint64_t loop = pool.ticket.load(std::memory_order_relaxed) / Impl::kLoopStep + 1;
-  pool.ticket.store(loop * Impl::kLoopStep);
+  pool.ticket.store(loop * Impl::kLoopStep + static_cast<uint64_t>(tasks));
   if (pool.sleepers.load() > 0) pool.ticket.notify_all();
 
   const int64_t mine = pool.TakeTasks(loop, 0);

@@ -35,6 +35,20 @@ TEST(ThreadPool, ManyShortLoopsInARowSeeEachOthersWrites) {
   for (const int64_t value : values) EXPECT_EQ(value, 20000);
 }
 
+// A worker that is late for a short loop must not take a task of the longer one that is being
+// published behind it.
+TEST(ThreadPool, LateWorkersTakeNothingOfTheNextLoop) {
+  ThreadPool pool(8);
+  std::vector<std::atomic<int>> ran(40);
+  for (int loop = 0; loop < 100000; ++loop) {
+    const std::size_t tasks = loop % 2 == 0 ? 2 : ran.size();
+    for (std::size_t task = 0; task < tasks; ++task) ran[task] = 0;
+    pool.ParallelFor(static_cast<int64_t>(tasks),
+                     [&](int64_t task, int) { ++ran[static_cast<std::size_t>(task)]; });
+    for (std::size_t task = 0; task < tasks; ++task) ASSERT_EQ(ran[task], 1) << "loop " << loop;
+  }
+}
+
 TEST(ThreadPool, WakesWorkersThatSleep) {
   ThreadPool pool(3);
   for (int round = 0; round < 5; ++round) {

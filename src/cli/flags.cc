@@ -60,6 +60,13 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
       ->check(CLI::IsMember({"f16", "f32"}))
       ->group(kGroup);
   command
+      .add_option("--attention", flags.attention,
+                  "Form of latent attention: absorbed, or naive, the slow one to check it by")
+      ->type_name("FORM")
+      ->check(CLI::IsMember({"absorbed", "naive"}))
+      ->capture_default_str()
+      ->group(kGroup);
+  command
       .add_option("--cache-size", flags.cache_bytes,
                   "Memory for the KV cache, as 512M or 2G; default: a part of what is free")
       ->type_name("SIZE")
@@ -83,6 +90,7 @@ EngineOptions ToEngineOptions(const ModelFlags& flags) {
   options.cache_bytes = static_cast<int64_t>(flags.cache_bytes);
   if (flags.cache_type == "f32") options.cache_type = CacheType::kF32;
   if (flags.cache_type == "f16") options.cache_type = CacheType::kF16;
+  if (flags.attention == "naive") options.latent_form = LatentForm::kNaive;
   return options;
 }
 

@@ -38,6 +38,7 @@ struct Settings {
   const KernelTable* kernels;
   int threads;
   CacheType cache_type;
+  LatentForm latent_form;
   int64_t context_length;
   int32_t pages;
   int64_t page_bytes;
@@ -51,6 +52,7 @@ Settings Resolve(const Model& model, const EngineOptions& options) {
   s.threads = options.threads > 0 ? options.threads : PhysicalCores();
   s.cache_type = options.cache_type.value_or(s.kernels == &ReferenceKernels() ? CacheType::kF32
                                                                               : CacheType::kF16);
+  s.latent_form = options.latent_form;
   s.max_sequences = std::max<int64_t>(options.max_sequences, 1);
   s.limits.step_tokens = std::max<int64_t>(options.max_step_tokens, s.max_sequences);
   s.limits.logit_rows = std::max<int64_t>(s.max_sequences, 64);
@@ -109,7 +111,8 @@ class Engine::Impl {
                 "logits"),
         cache_(settings_.pages),
         sampler_(*settings_.kernels, model.spec().vocabulary),
-        context_{*settings_.kernels, pool_, scratch_, settings_.cache_type, nullptr} {
+        context_{*settings_.kernels,   pool_,   scratch_,
+                 settings_.cache_type, nullptr, settings_.latent_form} {
     const auto sequences = static_cast<std::size_t>(settings_.max_sequences);
     const auto rows = static_cast<std::size_t>(settings_.limits.step_tokens);
     running_.reserve(sequences);

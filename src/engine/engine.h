@@ -127,8 +127,9 @@ struct EngineOptions {
   int64_t context_length = 0;            // 0: the model's own
   int64_t cache_bytes = 0;               // 0: a quarter of the memory available now, bounded
   std::optional<CacheType> cache_type;   // default: f32 for the reference kernels, else f16
-  int64_t max_step_tokens = 512;         // rows of one step: prefill chunks share it with decodes
-  int64_t max_sequences = 64;            // running at once; more wait in the queue
+  LatentForm latent_form = LatentForm::kAbsorbed;  // of models with latent attention
+  int64_t max_step_tokens = 512;  // rows of one step: prefill chunks share it with decodes
+  int64_t max_sequences = 64;     // running at once; more wait in the queue
 };
 
 struct EngineStats {

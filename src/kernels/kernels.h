@@ -133,6 +133,50 @@ struct AttentionArgs {
 };
 inline constexpr int64_t kMaxHeadDim = 512;
 
+// ---- Attention over a cache of latents ----------------------------------------------------------
+
+// Multi-head latent attention (arXiv 2405.04434, section 2.1) keeps one vector per token and layer:
+// the latent that keys and values of all heads are made of, then the rotated key part that all
+// heads share. A layer's slice of a page is
+//   [kPageTokens][width]    width = latent + rotary values
+inline constexpr int64_t LatentSliceBytes(CacheType type, int64_t width) {
+  return width * kPageTokens * CacheTypeBytes(type);
+}
+
+// Stores the vectors of `tokens` consecutive positions from `first_position` on.
+struct LatentStoreArgs {
+  CacheType type;
+  const float* x;  // [tokens], stride x_stride floats, width each
+  int64_t x_stride;
+  int64_t tokens;
+  int64_t first_position;
+  int64_t width;
+  std::byte* const* pages;
+  int64_t slice_offset;  // byte offset of the layer's slice inside a page
+};
+
+// Causal attention of `tokens` consecutive query positions with `heads` heads each, all of them
+// over the same keys (the whole vectors) and the same values (the first value_width of each):
+//   out = softmax(scale * q . C[0..p]) C[0..p][0..value_width), softmax in float32.
+struct LatentAttentionArgs {
+  CacheType type;
+  const float* q;  // q[t * q_token_stride + h * q_head_stride + d], d in [0, width)
+  int64_t q_token_stride;
+  int64_t q_head_stride;
+  float* out;  // out[t * out_token_stride + h * out_head_stride + d], d in [0, value_width)
+  int64_t out_token_stride;
+  int64_t out_head_stride;
+  int64_t tokens;
+  int64_t first_position;
+  int64_t heads;
+  int64_t width;        // at most kMaxLatentWidth
+  int64_t value_width;  // a multiple of 4, at most width
+  float scale;
+  const std::byte* const* pages;
+  int64_t slice_offset;
+};
+inline constexpr int64_t kMaxLatentWidth = 1024;
+
 // ---- Rotary embedding --------------------------------------------------------------------------
 
 enum class RopePairing : uint8_t {
@@ -171,8 +215,12 @@ struct KernelTable {
   // out[i] = gate[i] * sigmoid(gate[i]) * up[i] (SwiGLU, arXiv 2002.05202). out may be gate or up.
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out) noexcept;
   void (*add)(const float* x, int64_t n, float* accumulator) noexcept;  // accumulator += x
+  // accumulator += scale * x
+  void (*add_scaled)(const float* x, float scale, int64_t n, float* accumulator) noexcept;
   void (*cache_store)(const CacheStoreArgs&) noexcept;
   void (*attention)(const AttentionArgs&) noexcept;
+  void (*latent_store)(const LatentStoreArgs&) noexcept;
+  void (*latent_attention)(const LatentAttentionArgs&) noexcept;
 
   // Greatest value's index (the lowest of equals; NaN never wins, all-NaN gives 0).
   int64_t (*argmax)(const float* x, int64_t n) noexcept;

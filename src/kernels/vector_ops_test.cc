@@ -93,6 +93,20 @@ TEST_P(VectorOps, Add) {
   }
 }
 
+TEST_P(VectorOps, AddScaled) {
+  for (const int64_t n : kLengths) {
+    const std::vector<float> x = RandomFloats(n, 5);
+    std::vector<float> sum = RandomFloats(n + 1, 6);
+    const std::vector<float> before = sum;
+    table().add_scaled(x.data(), -1.75F, n, sum.data());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      // One rounding where multiply and add are fused, two where they are not.
+      ASSERT_NEAR(sum[i], before[i] - 1.75 * x[i], 2 * kEpsilon * 2.75);
+    }
+    EXPECT_EQ(sum.back(), before.back());
+  }
+}
+
 TEST_P(VectorOps, Rope) {
   for (const RopePairing pairing : {RopePairing::kInterleaved, RopePairing::kHalfSplit}) {
     for (const int64_t rotary : {2, 6, 16, 24, 40, 64, 128}) {

@@ -93,12 +93,12 @@ constexpr auto kKeysWithoutMeaning = std::to_array<std::string_view>({
 std::span<const std::string_view> HfKeysWithoutMeaning() { return kKeysWithoutMeaning; }
 
 int64_t ConfigReader::Count(std::string_view name, int64_t most) const {
-  return InRange(name, file_.RequireInteger(Key(name)), most);
+  return InRange(name, file_.RequireInteger(Key(name)), 1, most);
 }
 
 int64_t ConfigReader::CountOr(std::string_view name, int64_t absent, int64_t most) const {
   const auto found = file_.Integer(Key(name));
-  return found ? InRange(name, *found, most) : absent;
+  return found ? InRange(name, *found, 1, most) : absent;
 }
 
 double ConfigReader::Positive(std::string_view name) const {
@@ -138,10 +138,36 @@ void ConfigReader::RefuseUnknownKeys(std::span<const std::string_view> known,
   }
 }
 
-int64_t ConfigReader::InRange(std::string_view name, int64_t value, int64_t most) const {
-  if (value < 1 || value > most) {
-    file_.FailKey(Key(name),
-                  "is " + std::to_string(value) + ", expected 1 to " + std::to_string(most));
+int64_t ConfigReader::CountFromZero(std::string_view name, int64_t most) const {
+  return InRange(name, file_.RequireInteger(Key(name)), 0, most);
+}
+
+int64_t ConfigReader::CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const {
+  const auto found = file_.Integer(Key(name));
+  return found ? InRange(name, *found, 0, most) : absent;
+}
+
+double ConfigReader::FromZeroOr(std::string_view name, double absent) const {
+  const double value = file_.Number(Key(name)).value_or(absent);
+  if (!std::isfinite(value) || value < 0) Fail(name, std::to_string(value), "a number from 0 on");
+  return value;
+}
+
+void ConfigReader::Fail(std::string_view name, const std::string& found,
+                        const std::string& expected) const {
+  file_.FailKey(Key(name), "is " + found + ", expected " + expected);
+}
+
+void ConfigReader::Refuse(std::string_view name, const std::string& found,
+                          const std::string& known) const {
+  file_.FailKeyUnsupported(Key(name), "is " + found + ", expected " + known,
+                           "another value would change the result, so the file is not run");
+}
+
+int64_t ConfigReader::InRange(std::string_view name, int64_t value, int64_t least,
+                              int64_t most) const {
+  if (value < least || value > most) {
+    Fail(name, std::to_string(value), std::to_string(least) + " to " + std::to_string(most));
   }
   return value;
 }

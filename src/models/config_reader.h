@@ -25,8 +25,11 @@ class ConfigReader {
   // Throw Error(kInvalidFile) that names file, key, expected and found.
   int64_t Count(std::string_view name, int64_t most) const;  // 1 to `most`
   int64_t CountOr(std::string_view name, int64_t absent, int64_t most) const;
+  int64_t CountFromZero(std::string_view name, int64_t most) const;  // 0 to `most`
+  int64_t CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const;
   double Positive(std::string_view name) const;  // finite
   double PositiveOr(std::string_view name, double absent) const;
+  double FromZeroOr(std::string_view name, double absent) const;  // finite, 0 or more
   bool BooleanOr(std::string_view name, bool absent) const;
   float Epsilon(std::string_view name) const;  // 0 to below 1
 
@@ -36,8 +39,15 @@ class ConfigReader {
                          std::span<const std::string_view> more,
                          std::string_view architecture) const;
 
+  // Error(kInvalidFile): the key's value was not what was expected.
+  [[noreturn]] void Fail(std::string_view name, const std::string& found,
+                         const std::string& expected) const;
+  // Error(kUnsupported): a value of a semantic key that is not known here.
+  [[noreturn]] void Refuse(std::string_view name, const std::string& found,
+                           const std::string& known) const;
+
  private:
-  int64_t InRange(std::string_view name, int64_t value, int64_t most) const;
+  int64_t InRange(std::string_view name, int64_t value, int64_t least, int64_t most) const;
 
   const ModelFile& file_;
   std::string prefix_;

@@ -59,6 +59,13 @@ class DebugTap {
                       int64_t columns) = 0;
 };
 
+// How multi-head latent attention is computed (layers/latent_attention.h); no other attention looks
+// at it.
+enum class LatentForm : uint8_t {
+  kAbsorbed,  // over the cached latents themselves
+  kNaive,     // keys and values decompressed, in double: the slow oracle
+};
+
 // Everything Forward works with besides its arguments. Belongs to one thread at a time.
 struct ExecContext {
   const KernelTable& kernels;
@@ -66,6 +73,7 @@ struct ExecContext {
   Scratch& scratch;
   CacheType cache_type;
   DebugTap* tap = nullptr;
+  LatentForm latent_form = LatentForm::kAbsorbed;
 };
 
 class Model {

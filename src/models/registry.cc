@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "models/deepseek/deepseek.h"
 #include "models/llama/llama.h"
 #include "models/model.h"
 #include "models/qwen2/qwen2.h"
@@ -17,8 +18,9 @@ struct Architecture {
   std::unique_ptr<Model> (*bind)(const ModelFile& file);
 };
 
-// One row per architecture.
+// One row per architecture; empty names where a kind of file is not read.
 constexpr std::array kArchitectures = {
+    Architecture{"deepseek2", "", "", deepseek::BindGgufModel},
     Architecture{"llama", "llama", "LlamaForCausalLM", llama::Bind},
     Architecture{"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2::Bind},
 };
@@ -40,6 +42,7 @@ std::unique_ptr<Model> BindModel(const ModelFile& file) {
   std::string known;
   for (const Architecture& architecture : kArchitectures) {
     const std::string_view candidate = gguf ? architecture.gguf : architecture.model_type;
+    if (candidate.empty()) continue;
     if (candidate == name) {
       if (!gguf) CheckClass(file, architecture);
       return architecture.bind(file);

@@ -165,9 +165,10 @@ inline void WeighPage(QueryBlock& block, int64_t row, int64_t count) {
 }
 
 // Adds the values of a page, weighted, to kVectors vectors of the outputs of kRows rows, from
-// dimension `at` on. `counts` are the tokens each row may see.
+// dimension `at` on. Values of neighbouring tokens are `stride` apart; `counts` are the tokens each
+// row may see.
 template <int kRows, int kVectors, class D, class T>
-HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, int64_t head_dim,
+HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, int64_t stride,
                           int64_t at, const int64_t* counts, bool first) {
   constexpr int64_t kStep = hn::MaxLanes(D());
   hn::Vec<D> sums[kRows][kVectors];
@@ -183,7 +184,7 @@ HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, 
     }
   }
   for (int64_t j = 0; j < shared; ++j) {
-    const T* from = values + j * head_dim + at;
+    const T* from = values + j * stride + at;
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
       const auto value = LoadCache(d, from + v * kStep);
@@ -196,7 +197,7 @@ HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, 
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     for (int64_t j = shared; j < counts[r]; ++j) {
-      const T* from = values + j * head_dim + at;
+      const T* from = values + j * stride + at;
       const auto weight = hn::Set(d, block.weights[row + r][j]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
@@ -211,7 +212,7 @@ HWY_INLINE void AddValues(D d, QueryBlock& block, int64_t row, const T* values, 
 }
 
 template <int kRows, class T>
-void AddPage(QueryBlock& block, int64_t row, const T* values, int64_t head_dim,
+void AddPage(QueryBlock& block, int64_t row, const T* values, int64_t head_dim, int64_t stride,
              const int64_t* counts, bool first) {
   const FloatTag d;
   const hn::CappedTag<float, 4> small;
@@ -219,13 +220,13 @@ void AddPage(QueryBlock& block, int64_t row, const T* values, int64_t head_dim,
   constexpr int kWide = 4;
   int64_t at = 0;
   for (; at + kWide * kLanes <= head_dim; at += kWide * kLanes) {
-    AddValues<kRows, kWide>(d, block, row, values, head_dim, at, counts, first);
+    AddValues<kRows, kWide>(d, block, row, values, stride, at, counts, first);
   }
   for (; at + kLanes <= head_dim; at += kLanes) {
-    AddValues<kRows, 1>(d, block, row, values, head_dim, at, counts, first);
+    AddValues<kRows, 1>(d, block, row, values, stride, at, counts, first);
   }
   for (; at < head_dim; at += kSmall) {
-    AddValues<kRows, 1>(small, block, row, values, head_dim, at, counts, first);
+    AddValues<kRows, 1>(small, block, row, values, stride, at, counts, first);
   }
 }
 
@@ -242,14 +243,14 @@ void ScoreRows(QueryBlock& block, int64_t begin, const T* keys, int64_t head_dim
 }
 
 template <int kRows, class T>
-void AddRows(QueryBlock& block, int64_t begin, const T* values, int64_t head_dim,
+void AddRows(QueryBlock& block, int64_t begin, const T* values, int64_t head_dim, int64_t stride,
              const int64_t* counts, bool first) {
   int64_t row = begin;
   for (; row + kRows <= block.rows; row += kRows) {
-    AddPage<kRows>(block, row, values, head_dim, counts + row, first);
+    AddPage<kRows>(block, row, values, head_dim, stride, counts + row, first);
   }
   if constexpr (kRows > 1) {
-    if (row < block.rows) AddRows<kRows - 1>(block, row, values, head_dim, counts, first);
+    if (row < block.rows) AddRows<kRows - 1>(block, row, values, head_dim, stride, counts, first);
   }
 }
 
@@ -258,6 +259,29 @@ inline const float* Widen(const hwy::float16_t* from, int64_t n, float* buffer) 
   const FloatTag d;
   for (int64_t i = 0; i < n; i += kLanes) hn::StoreU(LoadCache(d, from + i), d, buffer + i);
   return buffer;
+}
+
+// How many tokens of the page rows from `begin` on may see.
+inline void CountSeen(const QueryBlock& block, int64_t begin, int64_t page, int64_t* counts) {
+  for (int64_t row = begin; row < block.rows; ++row) {
+    const int64_t seen = block.position[row] + 1 - page * kPageTokens;
+    counts[row] = seen < kPageTokens ? seen : kPageTokens;
+  }
+}
+
+inline void StartRow(QueryBlock& block, int64_t row, int64_t position) {
+  block.position[row] = position;
+  block.largest[row] = -std::numeric_limits<float>::infinity();
+  block.total[row] = 0.0F;
+}
+
+inline void DivideByTotals(QueryBlock& block, int64_t head_dim) {
+  const FloatTag d;
+  for (int64_t row = 0; row < block.rows; ++row) {
+    const auto inverse = hn::Set(d, 1.0F / block.total[row]);
+    Map(block.out[row], block.out[row], head_dim, block.out[row],
+        [=](FloatVector sum, FloatVector) { return hn::Mul(sum, inverse); });
+  }
 }
 
 // A block of query rows against all pages that its last row sees.
@@ -272,10 +296,7 @@ void AttendBlock(const AttentionArgs& args, QueryBlock& block) {
     const T* keys = reinterpret_cast<const T*>(args.pages[page] + args.slice_offset);
     const T* values = keys + elements;
     int64_t counts[kBlockRows];
-    for (int64_t row = begin; row < block.rows; ++row) {
-      const int64_t seen = block.position[row] + 1 - page * kPageTokens;
-      counts[row] = seen < kPageTokens ? seen : kPageTokens;
-    }
+    CountSeen(block, begin, page, counts);
     const bool direct = block.rows <= kDirectRows;
     if (direct) {
       ScoreRows<kTileQueries>(block, begin, keys, args.head_dim, args.scale);
@@ -285,18 +306,13 @@ void AttendBlock(const AttentionArgs& args, QueryBlock& block) {
     }
     for (int64_t row = begin; row < block.rows; ++row) WeighPage(block, row, counts[row]);
     if (direct) {
-      AddRows<kTileQueries>(block, begin, values, args.head_dim, counts, page == 0);
+      AddRows<kTileQueries>(block, begin, values, args.head_dim, args.head_dim, counts, page == 0);
     } else {
-      AddRows<kTileQueries>(block, begin, Widen(values, elements, buffer), args.head_dim, counts,
-                            page == 0);
+      AddRows<kTileQueries>(block, begin, Widen(values, elements, buffer), args.head_dim,
+                            args.head_dim, counts, page == 0);
     }
   }
-  const FloatTag d;
-  for (int64_t row = 0; row < block.rows; ++row) {
-    const auto inverse = hn::Set(d, 1.0F / block.total[row]);
-    Map(block.out[row], block.out[row], args.head_dim, block.out[row],
-        [=](FloatVector sum, FloatVector) { return hn::Mul(sum, inverse); });
-  }
+  DivideByTotals(block, args.head_dim);
 }
 
 template <class T>
@@ -310,9 +326,7 @@ void Attend(const AttentionArgs& args) {
       const int64_t head = (first + i) % args.group;
       block.q[i] = args.q + token * args.q_stride + head * args.head_dim;
       block.out[i] = args.out + token * args.out_stride + head * args.head_dim;
-      block.position[i] = args.first_position + token;
-      block.largest[i] = -std::numeric_limits<float>::infinity();
-      block.total[i] = 0.0F;
+      StartRow(block, i, args.first_position + token);
     }
     AttendBlock<T>(args, block);
   }

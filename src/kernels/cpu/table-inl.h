@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/attention-inl.h"
+#include "kernels/cpu/latent_attention-inl.h"
 #include "kernels/cpu/matmul_table-inl.h"
 #include "kernels/cpu/vector_ops-inl.h"
 #include "kernels/kernels.h"
@@ -19,8 +20,11 @@ KernelTable MakeTable(std::string_view name) {
   table.rope = Rope;
   table.silu_mul = SiluMul;
   table.add = Add;
+  table.add_scaled = AddScaled;
   table.cache_store = CacheStore;
   table.attention = Attention;
+  table.latent_store = LatentStore;
+  table.latent_attention = LatentAttention;
   table.argmax = ArgMax;
   table.log_sum_exp = LogSumExp;
   return table;

@@ -117,6 +117,12 @@ void Add(const float* x, int64_t n, float* accumulator) noexcept {
   Map(accumulator, x, n, accumulator, [](FloatVector a, FloatVector b) { return hn::Add(a, b); });
 }
 
+void AddScaled(const float* x, float scale, int64_t n, float* accumulator) noexcept {
+  const auto factor = hn::Set(FloatTag(), scale);
+  Map(accumulator, x, n, accumulator,
+      [=](FloatVector a, FloatVector b) { return hn::MulAdd(factor, b, a); });
+}
+
 // One pair at a time, rounded as the vectors round: used for what is left of a head.
 inline void RotatePair(float& first, float& second, float cosine, float sine) {
   const hn::CappedTag<float, 1> d;

@@ -139,6 +139,12 @@ void Add(const float* x, int64_t n, float* accumulator) noexcept {
   for (int64_t i = 0; i < n; ++i) accumulator[i] += x[i];
 }
 
+void AddScaled(const float* x, float scale, int64_t n, float* accumulator) noexcept {
+  for (int64_t i = 0; i < n; ++i) {
+    accumulator[i] = static_cast<float>(accumulator[i] + static_cast<double>(scale) * x[i]);
+  }
+}
+
 // ---- The paged cache
 // -----------------------------------------------------------------------------
 
@@ -212,6 +218,55 @@ void Attention(const AttentionArgs& args) noexcept {
   }
 }
 
+void LatentStore(const LatentStoreArgs& args) noexcept {
+  for (int64_t t = 0; t < args.tokens; ++t) {
+    const int64_t position = args.first_position + t;
+    std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
+    const int64_t at = position % kPageTokens * args.width;
+    for (int64_t d = 0; d < args.width; ++d) {
+      StoreCache(args.type, slice, at + d, args.x[t * args.x_stride + d]);
+    }
+  }
+}
+
+double LatentScore(const LatentAttentionArgs& args, const float* q, int64_t position) {
+  const std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
+  const int64_t at = position % kPageTokens * args.width;
+  double sum = 0.0;
+  for (int64_t d = 0; d < args.width; ++d) {
+    sum += static_cast<double>(q[d]) * LoadCache(args.type, slice, at + d);
+  }
+  return sum * args.scale;
+}
+
+// Two passes, as in AttendOne.
+void AttendLatents(const LatentAttentionArgs& args, const float* q, int64_t last, float* out) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (int64_t p = 0; p <= last; ++p) largest = std::max(largest, LatentScore(args, q, p));
+  double total = 0.0;
+  double sums[kMaxLatentWidth] = {};
+  for (int64_t p = 0; p <= last; ++p) {
+    const double weight = std::exp(LatentScore(args, q, p) - largest);
+    const std::byte* slice = args.pages[p / kPageTokens] + args.slice_offset;
+    const int64_t at = p % kPageTokens * args.width;
+    total += weight;
+    for (int64_t d = 0; d < args.value_width; ++d) {
+      sums[d] += weight * LoadCache(args.type, slice, at + d);
+    }
+  }
+  for (int64_t d = 0; d < args.value_width; ++d) out[d] = static_cast<float>(sums[d] / total);
+}
+
+void LatentAttention(const LatentAttentionArgs& args) noexcept {
+  for (int64_t t = 0; t < args.tokens; ++t) {
+    for (int64_t h = 0; h < args.heads; ++h) {
+      AttendLatents(args, args.q + t * args.q_token_stride + h * args.q_head_stride,
+                    args.first_position + t,
+                    args.out + t * args.out_token_stride + h * args.out_head_stride);
+    }
+  }
+}
+
 int64_t ArgMax(const float* x, int64_t n) noexcept {
   int64_t best = -1;
   for (int64_t i = 0; i < n; ++i) {
@@ -255,8 +310,11 @@ KernelTable MakeTable() {
   table.rope = Rope;
   table.silu_mul = SiluMul;
   table.add = Add;
+  table.add_scaled = AddScaled;
   table.cache_store = CacheStore;
   table.attention = Attention;
+  table.latent_store = LatentStore;
+  table.latent_attention = LatentAttention;
   table.argmax = ArgMax;
   table.log_sum_exp = LogSumExp;
   return table;

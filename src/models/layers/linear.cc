@@ -15,46 +15,41 @@ constexpr int64_t kTasksPerThread = 4;
 // A whole number of every instruction set's panels.
 constexpr int64_t kPanelRows = 32;
 
-int64_t RowsPerTask(const Linear& layer, int threads) {
+}  // namespace
+
+int64_t FeaturesPerTask(const Linear& layer, int threads) {
   const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
   const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
   return std::max(rows / kPanelRows, int64_t{1}) * kPanelRows;
 }
 
-int64_t Tasks(const Linear& layer, int threads) {
-  const int64_t rows = RowsPerTask(layer, threads);
+int64_t TasksOf(const Linear& layer, int threads) {
+  const int64_t rows = FeaturesPerTask(layer, threads);
   return (layer.out_features() + rows - 1) / rows;
 }
 
-// One call's part of the work: output features [begin, end) of all rows.
-struct Range {
-  const LinearCall& call;
-  int64_t begin;
-  int64_t end;
-};
-
-void Run(const KernelTable& kernels, const ActivationStore& x, int64_t rows, const Range& range) {
-  const Linear& layer = *range.call.layer;
-  kernels.matmul[static_cast<std::size_t>(layer.weight.format)]({layer.weight.data,
-                                                                 layer.weight.row_bytes(),
-                                                                 range.begin,
-                                                                 range.end,
-                                                                 {.rows = rows,
-                                                                  .columns = layer.in_features(),
-                                                                  .floats = x.floats,
-                                                                  .values = x.values,
-                                                                  .scales = x.scales,
-                                                                  .sums = x.sums},
-                                                                 range.call.out,
-                                                                 range.call.out_stride});
+void MultiplyFeatures(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
+                      const LinearCall& call, int64_t begin, int64_t end) {
+  const Linear& layer = *call.layer;
+  MatMulArgs args{};
+  args.weights = layer.weight.data;
+  args.row_bytes = layer.weight.row_bytes();
+  args.row_begin = begin;
+  args.row_end = end;
+  args.x.rows = rows;
+  args.x.columns = layer.in_features();
+  args.x.floats = x.floats;
+  args.x.values = x.values;
+  args.x.scales = x.scales;
+  args.x.sums = x.sums;
+  args.out = call.out;
+  args.out_stride = call.out_stride;
+  kernels.matmul[static_cast<std::size_t>(layer.weight.format)](args);
   if (layer.bias.empty()) return;
   for (int64_t row = 0; row < rows; ++row) {
-    kernels.add(layer.bias.data() + range.begin, range.end - range.begin,
-                range.call.out + row * range.call.out_stride + range.begin);
+    kernels.add(layer.bias.data() + begin, end - begin, call.out + row * call.out_stride + begin);
   }
 }
-
-}  // namespace
 
 Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int64_t in) {
   Linear layer;
@@ -77,6 +72,10 @@ std::vector<float> BindVector(const ModelFile& file, std::string_view name, int6
   return values;
 }
 
+void DecodeRow(const Linear& layer, int64_t row, float* to) {
+  RowOf(layer.weight.format).decode(layer.weight.row(row), to, layer.in_features());
+}
+
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers) {
   return std::any_of(layers.begin(), layers.end(), [&](const Linear* layer) {
     return kernels.quantized_activations[static_cast<std::size_t>(layer->weight.format)];
@@ -94,14 +93,14 @@ void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
                  std::initializer_list<LinearCall> calls) {
   const int threads = context.pool.threads();
   int64_t tasks = 0;
-  for (const LinearCall& call : calls) tasks += Tasks(*call.layer, threads);
+  for (const LinearCall& call : calls) tasks += TasksOf(*call.layer, threads);
   context.pool.ParallelFor(tasks, [&](int64_t task, int) {
     const LinearCall* call = calls.begin();
-    while (task >= Tasks(*call->layer, threads)) task -= Tasks(*call++->layer, threads);
-    const int64_t size = RowsPerTask(*call->layer, threads);
+    while (task >= TasksOf(*call->layer, threads)) task -= TasksOf(*call++->layer, threads);
+    const int64_t size = FeaturesPerTask(*call->layer, threads);
     const int64_t begin = task * size;
-    Run(context.kernels, x, rows,
-        {*call, begin, std::min(begin + size, call->layer->out_features())});
+    MultiplyFeatures(context.kernels, x, rows, *call, begin,
+                     std::min(begin + size, call->layer->out_features()));
   });
 }
 

@@ -46,7 +46,21 @@ struct ActivationStore {
     store.sums = arena.template Take<float>(rows * groups);
     return store;
   }
+
+  // The rows from `first` on as a store of their own.
+  ActivationStore From(int64_t first, int64_t columns) const {
+    const int64_t groups = columns / kActivationGroup;
+    ActivationStore store = *this;
+    store.floats += first * columns;
+    store.values += first * columns;
+    store.scales += first * groups;
+    store.sums += first * groups;
+    return store;
+  }
 };
+
+// One row of a weight matrix as float32: for what is prepared once, not for products.
+void DecodeRow(const Linear& layer, int64_t row, float* to);
 
 // True when any of the weights' kernels takes quantised activations.
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers);
@@ -79,6 +93,14 @@ struct LinearCall {
   float* out;
   int64_t out_stride;
 };
+
+// The part [begin, end) of a product's output features, inside a parallel loop.
+void MultiplyFeatures(const KernelTable& kernels, const ActivationStore& x, int64_t rows,
+                      const LinearCall& call, int64_t begin, int64_t end);
+
+// Output features of one task when a product is split over threads, and how many such tasks it has.
+int64_t FeaturesPerTask(const Linear& layer, int threads);
+int64_t TasksOf(const Linear& layer, int threads);
 
 // Multiplies the same `rows` prepared activations by several layers, in one parallel loop over
 // output features.

@@ -20,6 +20,10 @@ double IndexOfRotations(const RopeSpec& spec, double rotations) {
 
 }  // namespace
 
+double YarnMagnitude(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
+
 RopeTable::RopeTable(const RopeSpec& spec) {
   CHECK(spec.rotary_dim > 0 && spec.rotary_dim % 2 == 0);
   const int64_t count = spec.rotary_dim / 2;
@@ -36,7 +40,7 @@ RopeTable::RopeTable(const RopeSpec& spec) {
     low = std::max(low, 0.0);
     high = std::min(high, static_cast<double>(spec.rotary_dim - 1));
     if (high <= low) high = low + 0.001;  // as the reference: never divide by zero
-    magnitude_ = static_cast<float>(spec.attention_factor * (0.1 * std::log(spec.factor) + 1.0));
+    magnitude_ = static_cast<float>(spec.attention_factor * YarnMagnitude(spec.factor, 1.0));
   }
   for (int64_t i = 0; i < count; ++i) {
     double frequency =

@@ -24,6 +24,10 @@ struct RopeSpec {
   std::vector<float> frequency_divisors;
 };
 
+// 0.1 mscale ln(factor) + 1 (arXiv 2309.00071, section 3.4, with DeepSeek's mscale): how much
+// longer contexts sharpen attention; 1 where the context is not extended.
+double YarnMagnitude(double factor, double mscale);
+
 class RopeTable {
  public:
   explicit RopeTable(const RopeSpec& spec);

@@ -55,5 +55,12 @@ TEST(Rope, YarnLeavesFastFrequenciesAndDividesSlowOnes) {
   EXPECT_NEAR(b.magnitude(), 0.1 * std::log(40.0) + 1, 1e-6);
 }
 
+// DeepSeek-R1's factor is 40 with an mscale of 1, V2-Lite's mscale is 0.707.
+TEST(Rope, YarnMagnitudes) {
+  EXPECT_NEAR(YarnMagnitude(40, 1.0), 1.36889, 1e-5);
+  EXPECT_NEAR(YarnMagnitude(40, 0.707), 1.26080, 1e-5);
+  EXPECT_EQ(YarnMagnitude(1, 0.707), 1.0);
+}
+
 }  // namespace
 }  // namespace fathom

@@ -1,0 +1,43 @@
+// Hyper-parameters of DeepSeek-V2 and V3 (and R1), whatever the file calls them. Every semantic key
+// is used or refused; nothing is guessed but what ParseGguf's groups are, which says so itself.
+#pragma once
+
+#include "formats/model_file.h"
+#include "models/layers/latent_attention.h"
+#include "models/layers/rope.h"
+#include "models/layers/router.h"
+
+namespace fathom::deepseek {
+
+// Norms of the latents have an epsilon of their own in the reference, whatever the others have.
+inline constexpr float kLatentEpsilon = 1e-6F;
+
+struct Config {
+  int64_t vocabulary = 0;
+  int64_t layers = 0;  // without those that predict further tokens
+  int64_t mtp_layers =
+      0;  // layers behind them that predict further tokens (multi-token prediction)
+  int64_t hidden = 0;
+  int64_t context_length = 0;
+  float rms_epsilon = 0;
+  int64_t query_latent = 0;  // "q_lora_rank"; 0: queries come straight from the hidden state
+  LatentAttentionShape attention;
+  RopeSpec rope;
+  int64_t dense_layers = 0;  // the first ones have no experts
+  int64_t dense_width = 0;
+  int64_t expert_width = 0;
+  int64_t shared_width = 0;  // of all shared experts together; 0: none
+  RouterSpec router;
+};
+
+// Throws Error(kInvalidFile) or Error(kUnsupported) naming file, key, expected and found.
+Config ParseGguf(const ModelFile& file);
+
+// What both kinds of files have to fulfil, once their values are in: throws the same errors.
+void Validate(const ModelFile& file, const Config& config);
+
+// The scale of scores: 1 / sqrt(size of a query head), times the square of YaRN's magnitude of
+// mscale_all_dim where the context is extended.
+float SoftmaxScale(const LatentAttentionShape& shape, double magnitude);
+
+}  // namespace fathom::deepseek

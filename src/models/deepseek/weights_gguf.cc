@@ -1,0 +1,165 @@
+// Tensors of GGUF's `deepseek2` by name, in the three vintages that config_gguf.cc describes.
+#include <array>
+#include <set>
+#include <string>
+
+#include "base/error.h"
+#include "models/deepseek/weights.h"
+
+namespace fathom::deepseek {
+namespace {
+
+constexpr std::array<std::string_view, 3> kGlobalTensors = {"output.weight", "output_norm.weight",
+                                                            "token_embd.weight"};
+constexpr std::array<std::string_view, 24> kLayerTensors = {
+    "attn_k_b.weight",       "attn_kv_a_mqa.weight",    "attn_kv_a_norm.weight",
+    "attn_kv_b.weight",      "attn_norm.weight",        "attn_output.weight",
+    "attn_q.weight",         "attn_q_a.weight",         "attn_q_a_norm.weight",
+    "attn_q_b.weight",       "attn_v_b.weight",         "exp_probs_b.bias",
+    "ffn_down.weight",       "ffn_down_exps.weight",    "ffn_down_shexp.weight",
+    "ffn_gate.weight",       "ffn_gate_exps.weight",    "ffn_gate_inp.weight",
+    "ffn_gate_shexp.weight", "ffn_gate_up_exps.weight", "ffn_norm.weight",
+    "ffn_up.weight",         "ffn_up_exps.weight",      "ffn_up_shexp.weight"};
+constexpr std::array<std::string_view, 6> kNextTokenTensors = {
+    "nextn.eh_proj.weight", "nextn.embed_tokens.weight",     "nextn.enorm.weight",
+    "nextn.hnorm.weight",   "nextn.shared_head_head.weight", "nextn.shared_head_norm.weight"};
+
+void RefuseUnknownTensors(const ModelFile& file, const Config& config) {
+  std::set<std::string> expected(kGlobalTensors.begin(), kGlobalTensors.end());
+  for (int64_t index = 0; index < config.layers + config.mtp_layers; ++index) {
+    const std::string prefix = "blk." + std::to_string(index) + ".";
+    for (const std::string_view part : kLayerTensors) expected.insert(prefix + std::string(part));
+    if (index < config.layers) continue;
+    for (const std::string_view part : kNextTokenTensors) {
+      expected.insert(prefix + std::string(part));
+    }
+  }
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (expected.contains(tensor.name)) continue;
+    throw Error(ErrorCode::kUnsupported,
+                file.path().string() + ": tensor " + QuotedName(tensor.name) +
+                    " is not known to the deepseek2 architecture here",
+                "it may change the result, so the file is not run");
+  }
+}
+
+// A matrix per head, stacked in three dimensions or one below the other in two.
+void BindHeadMatrices(const ModelFile& file, const std::string& name, int64_t heads, int64_t rows,
+                      int64_t columns, std::vector<Linear>& to) {
+  const NamedTensor* found = file.FindTensor(name);
+  const TensorView& view = found != nullptr && found->view.rank == 2
+                               ? file.RequireTensor(name, {heads * rows, columns})
+                               : file.RequireTensor(name, {heads, rows, columns});
+  for (int64_t head = 0; head < heads; ++head) to.push_back(RowsOf(view, head * rows, rows));
+}
+
+void BindHeads(const ModelFile& file, const Config& config, const std::string& prefix,
+               LayerWeights& layer) {
+  const LatentAttentionShape& shape = config.attention;
+  const bool joint = file.FindTensor(prefix + "attn_kv_b.weight") != nullptr;
+  if (joint) {
+    const Linear kv = BindLinear(file, prefix + "attn_kv_b",
+                                 shape.heads * (shape.nope + shape.value), shape.latent);
+    if (file.FindTensor(prefix + "attn_k_b.weight") == nullptr &&
+        file.FindTensor(prefix + "attn_v_b.weight") == nullptr) {
+      SplitHeads(shape, kv, layer);
+      return;
+    }
+  }
+  BindHeadMatrices(file, prefix + "attn_k_b.weight", shape.heads, shape.latent, shape.nope,
+                   layer.heads.keys);
+  BindHeadMatrices(file, prefix + "attn_v_b.weight", shape.heads, shape.value, shape.latent,
+                   layer.heads.values);
+}
+
+GatedLinears BindGated(const ModelFile& file, const std::string& prefix, std::string_view suffix,
+                       int64_t width, int64_t hidden) {
+  const std::string end(suffix);
+  return {BindLinear(file, prefix + "ffn_gate" + end, width, hidden),
+          BindLinear(file, prefix + "ffn_up" + end, width, hidden),
+          BindLinear(file, prefix + "ffn_down" + end, hidden, width)};
+}
+
+MixtureWeights BindMixture(const ModelFile& file, const Config& config, const std::string& prefix,
+                           int64_t index) {
+  const int64_t count = config.router.experts;
+  const int64_t width = config.expert_width;
+  const int64_t hidden = config.hidden;
+  MixtureWeights mixture;
+  mixture.router = BindLinear(file, prefix + "ffn_gate_inp", count, hidden);
+  // Sigmoid routing always came with a bias for choosing, softmax routing never.
+  if (config.router.scores == RouterScores::kSigmoid ||
+      file.FindTensor(prefix + "exp_probs_b.bias") != nullptr) {
+    mixture.router_bias = BindVector(file, prefix + "exp_probs_b.bias", count);
+  }
+  const TensorView& down =
+      file.RequireTensor(prefix + "ffn_down_exps.weight", {count, hidden, width});
+  // Recent files may have gate and up in one stack, gate first.
+  const bool fused = file.FindTensor(prefix + "ffn_gate_up_exps.weight") != nullptr;
+  const TensorView& gate =
+      fused ? file.RequireTensor(prefix + "ffn_gate_up_exps.weight", {count, 2 * width, hidden})
+            : file.RequireTensor(prefix + "ffn_gate_exps.weight", {count, width, hidden});
+  const TensorView& up =
+      fused ? gate : file.RequireTensor(prefix + "ffn_up_exps.weight", {count, width, hidden});
+  mixture.experts.reserve(static_cast<std::size_t>(count));
+  for (int64_t e = 0; e < count; ++e) {
+    if (fused) {
+      mixture.experts.push_back({RowsOf(gate, 2 * e * width, width),
+                                 RowsOf(up, (2 * e + 1) * width, width), MatrixOf(down, e)});
+    } else {
+      mixture.experts.push_back({MatrixOf(gate, e), MatrixOf(up, e), MatrixOf(down, e)});
+    }
+  }
+  CheckMixture(file, mixture, index);
+  return mixture;
+}
+
+LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t index) {
+  const std::string prefix = "blk." + std::to_string(index) + ".";
+  const LatentAttentionShape& shape = config.attention;
+  LayerWeights layer;
+  layer.attention_norm = BindVector(file, prefix + "attn_norm.weight", config.hidden);
+  if (config.query_latent > 0) {
+    layer.query_down = BindLinear(file, prefix + "attn_q_a", config.query_latent, config.hidden);
+    layer.query_norm = BindVector(file, prefix + "attn_q_a_norm.weight", config.query_latent);
+    layer.query = BindLinear(file, prefix + "attn_q_b", shape.query_size(), config.query_latent);
+  } else {
+    layer.query = BindLinear(file, prefix + "attn_q", shape.query_size(), config.hidden);
+  }
+  layer.latent = BindLinear(file, prefix + "attn_kv_a_mqa", shape.width(), config.hidden);
+  layer.latent_norm = BindVector(file, prefix + "attn_kv_a_norm.weight", shape.latent);
+  BindHeads(file, config, prefix, layer);
+  layer.output = BindLinear(file, prefix + "attn_output", config.hidden, shape.out_size());
+  layer.feed_forward_norm = BindVector(file, prefix + "ffn_norm.weight", config.hidden);
+  if (index < config.dense_layers) {
+    layer.dense = BindGated(file, prefix, "", config.dense_width, config.hidden);
+    return layer;
+  }
+  layer.mixture = BindMixture(file, config, prefix, index);
+  if (config.shared_width > 0) {
+    layer.shared = BindGated(file, prefix, "_shexp", config.shared_width, config.hidden);
+  }
+  return layer;
+}
+
+}  // namespace
+
+Weights BindGguf(const ModelFile& file, const Config& config) {
+  RefuseUnknownTensors(file, config);
+  Weights weights;
+  weights.embedding = file.RequireTensor("token_embd.weight", {config.vocabulary, config.hidden});
+  weights.output_norm = BindVector(file, "output_norm.weight", config.hidden);
+  weights.tied_head = file.FindTensor("output.weight") == nullptr;
+  if (weights.tied_head) {
+    weights.head.weight = weights.embedding;
+  } else {
+    weights.head = BindLinear(file, "output", config.vocabulary, config.hidden);
+  }
+  weights.layers.reserve(static_cast<std::size_t>(config.layers));
+  for (int64_t index = 0; index < config.layers; ++index) {
+    weights.layers.push_back(BindLayer(file, config, index));
+  }
+  return weights;
+}
+
+}  // namespace fathom::deepseek
