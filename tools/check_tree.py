@@ -39,7 +39,7 @@ FORBIDDEN_PATHS = re.compile(
     r"(^|/)(node_modules|__pycache__|dist|build|\.venv|venv|\.idea|\.vscode|\.cache|shared)/"
     r"|(^|/)(\.env|\.DS_Store|compile_commands\.json|core|nohup\.out)$"
     r"|\.(pyc|o|a|so|exe|whl|deb|log|tmp|orig|rej|swp|zip|tar)$"
-    r"|^(?!tests/goldens/).*\.safetensors$")  # weights: only the tiny models of the goldens
+    r"|^(?!tests/(?:data|goldens)/).*\.safetensors$")  # weights: only tiny models and seeds
 ALLOWED_HIDDEN = {".ci", ".clang-format", ".clang-tidy", ".gitattributes", ".gitignore", ".npmrc",
                   ".prettierrc", ".shellcheckrc", ".editorconfig"}
 
