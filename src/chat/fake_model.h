@@ -144,7 +144,8 @@ inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false) {
 
 // ChatML that leaves the model thinking.
 inline constexpr const char* kThinkingChatMl =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
+    "+ "
     "'<|im_end|>' + '\\n' }}{% endfor %}{{ '<|im_start|>assistant\\n<think>\\n' }}";
 
 inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {

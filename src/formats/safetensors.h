@@ -3,9 +3,10 @@
 // nothing of the header is believed before it is compared with the file, and memory stays within a
 // small multiple of the header. Directories of several such files are hf_directory.h's.
 //
-// Read are F32, F16, BF16 and F8_E4M3 tensors of 1 to 4 dimensions. A file with a tensor of any other type
-// (integers, booleans, other 8-bit floats) is refused with the names of tensor and type: such
-// tensors are packed weights of quantisers that are not read, so without them there is no model.
+// Read are F32, F16, BF16 and F8_E4M3 tensors of 1 to 4 dimensions. A file with a tensor of any
+// other type (integers, booleans, other 8-bit floats) is refused with the names of tensor and type:
+// such tensors are packed weights of quantisers that are not read, so without them there is no
+// model.
 #pragma once
 
 #include <cstddef>

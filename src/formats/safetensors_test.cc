@@ -27,15 +27,14 @@ std::string HeaderError(std::string_view header, std::string_view data = {}) {
 
 TEST(Safetensors, ReadsTensorsInTheOrderOfTheirData) {
   // Space after the header is padding; the order of the header is not that of the data.
-  const std::string bytes =
-      SafetensorsBytes(R"({"__metadata__":{"format":"pt"},)"
-                       R"("b":{"dtype":"BF16","shape":[1,3],"data_offsets":[8,14]},)"
-                       R"("a":{"shape":[2],"data_offsets":[0,8],"dtype":"F32"},)"
-                       R"("d":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[16,18]},)"
-                       R"("c":{"dtype":"F16","shape":[1,1,1,1],"data_offsets":[14,16]}}   )",
-                       std::string("\0\0\x80\x3f\0\0\0\x40", 8) +
-                           std::string("\x80\x3f\0\x40\x40\x40", 6) +
-                           std::string("\0\x3c\x38\xc0", 4));
+  const std::string bytes = SafetensorsBytes(
+      R"({"__metadata__":{"format":"pt"},)"
+      R"("b":{"dtype":"BF16","shape":[1,3],"data_offsets":[8,14]},)"
+      R"("a":{"shape":[2],"data_offsets":[0,8],"dtype":"F32"},)"
+      R"("d":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[16,18]},)"
+      R"("c":{"dtype":"F16","shape":[1,1,1,1],"data_offsets":[14,16]}}   )",
+      std::string("\0\0\x80\x3f\0\0\0\x40", 8) + std::string("\x80\x3f\0\x40\x40\x40", 6) +
+          std::string("\0\x3c\x38\xc0", 4));
   const std::vector<NamedTensor> tensors = ParseSafetensors(AsBytes(bytes), "m.safetensors");
   ASSERT_EQ(tensors.size(), 4u);
   EXPECT_EQ(tensors[0].name, "a");

@@ -42,10 +42,10 @@ struct StepBuffers {
     b.latents = arena.template Take<float>(rows * shape.width());
     b.attention_out = ActivationStore::Carve(arena, rows, shape.out_size());
     b.attention = LatentBuffers::Carve(arena, shape, rows, threads);
-    b.feed_forward = FeedForwardBuffers::Carve(
-        arena, rows, std::max(config.dense_width, config.shared_width));
-    b.mixture = MixtureBuffers::Carve(arena, config.router, config.hidden, config.expert_width,
-                                      rows);
+    b.feed_forward =
+        FeedForwardBuffers::Carve(arena, rows, std::max(config.dense_width, config.shared_width));
+    b.mixture =
+        MixtureBuffers::Carve(arena, config.router, config.hidden, config.expert_width, rows);
     b.cosines = arena.template Take<float>(rows * shape.rotary / 2);
     b.sines = arena.template Take<float>(rows * shape.rotary / 2);
     b.head_in = ActivationStore::Carve(arena, logit_rows, config.hidden);

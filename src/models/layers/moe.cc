@@ -94,23 +94,21 @@ void ForExperts(const Step& s, const Linear& like, Body&& body) {
 
 void GateAndUp(const Step& s) {
   const int64_t width = s.width();
-  ForExperts(
-      s, s.weights.experts.front().gate,
-      [&](int64_t expert, int64_t begin, int64_t end) {
-        const GatedLinears& layers = s.weights.experts[static_cast<std::size_t>(expert)];
-        const int64_t first = s.begin_of(expert);
-        const int64_t count = s.count_of(expert);
-        const ActivationStore in = s.b.gathered.From(first, s.hidden());
-        float* gate = s.b.gate + first * width;
-        float* up = s.b.up + first * width;
-        MultiplyFeatures(s.context.kernels, in, count, {&layers.gate, gate, width}, begin, end);
-        MultiplyFeatures(s.context.kernels, in, count, {&layers.up, up, width}, begin, end);
-        for (int64_t row = 0; row < count; ++row) {
-          const int64_t at = row * width + begin;
-          s.context.kernels.silu_mul(gate + at, up + at, end - begin,
-                                     s.b.inner.floats + first * width + at);
-        }
-      });
+  ForExperts(s, s.weights.experts.front().gate, [&](int64_t expert, int64_t begin, int64_t end) {
+    const GatedLinears& layers = s.weights.experts[static_cast<std::size_t>(expert)];
+    const int64_t first = s.begin_of(expert);
+    const int64_t count = s.count_of(expert);
+    const ActivationStore in = s.b.gathered.From(first, s.hidden());
+    float* gate = s.b.gate + first * width;
+    float* up = s.b.up + first * width;
+    MultiplyFeatures(s.context.kernels, in, count, {&layers.gate, gate, width}, begin, end);
+    MultiplyFeatures(s.context.kernels, in, count, {&layers.up, up, width}, begin, end);
+    for (int64_t row = 0; row < count; ++row) {
+      const int64_t at = row * width + begin;
+      s.context.kernels.silu_mul(gate + at, up + at, end - begin,
+                                 s.b.inner.floats + first * width + at);
+    }
+  });
 }
 
 void Down(const Step& s, float* out) {

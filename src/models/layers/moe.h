@@ -61,8 +61,8 @@ MixtureBuffers MixtureBuffers::Carve(Arena& arena, const RouterSpec& router, int
   b.gate = arena.template Take<float>(slots * width);
   b.up = arena.template Take<float>(slots * width);
   b.inner = ActivationStore::Carve(arena, slots, width);
-  // Values of two bytes with a scale and a sum for every 32 of them take 2.25 bytes each, less than a
-  // float: inputs are either, and when they are used up, outputs take their place.
+  // Values of two bytes with a scale and a sum for every 32 of them take 2.25 bytes each, less than
+  // a float: inputs are either, and when they are used up, outputs take their place.
   b.gathered.floats = reinterpret_cast<float*>(b.inputs);
   b.gathered.values = reinterpret_cast<int16_t*>(b.inputs);
   const int64_t groups = hidden / kActivationGroup;
