@@ -138,19 +138,9 @@ void ConfigReader::RefuseUnknownKeys(std::span<const std::string_view> known,
   }
 }
 
-int64_t ConfigReader::CountFromZero(std::string_view name, int64_t most) const {
-  return InRange(name, file_.RequireInteger(Key(name)), 0, most);
-}
-
 int64_t ConfigReader::CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const {
   const auto found = file_.Integer(Key(name));
   return found ? InRange(name, *found, 0, most) : absent;
-}
-
-double ConfigReader::FromZeroOr(std::string_view name, double absent) const {
-  const double value = file_.Number(Key(name)).value_or(absent);
-  if (!std::isfinite(value) || value < 0) Fail(name, std::to_string(value), "a number from 0 on");
-  return value;
 }
 
 void ConfigReader::Fail(std::string_view name, const std::string& found,

@@ -25,11 +25,10 @@ class ConfigReader {
   // Throw Error(kInvalidFile) that names file, key, expected and found.
   int64_t Count(std::string_view name, int64_t most) const;  // 1 to `most`
   int64_t CountOr(std::string_view name, int64_t absent, int64_t most) const;
-  int64_t CountFromZero(std::string_view name, int64_t most) const;  // 0 to `most`
+  // 0 to `most`.
   int64_t CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const;
   double Positive(std::string_view name) const;  // finite
   double PositiveOr(std::string_view name, double absent) const;
-  double FromZeroOr(std::string_view name, double absent) const;  // finite, 0 or more
   bool BooleanOr(std::string_view name, bool absent) const;
   float Epsilon(std::string_view name) const;  // 0 to below 1
 
