@@ -428,5 +428,24 @@ TEST(ChatThinking, BudgetsOfManyTogetherAreThoseOfEachAlone) {
   }
 }
 
+// A template with a switch of its own is told what is wanted.
+TEST(ChatThinking, ReachesTheTemplatesOwnSwitch) {
+  LoadedModel model = MakeFakeModel({});
+  model.chat_template = std::make_unique<ChatTemplate>(
+      "{{ messages[0]['content'] }}{% if enable_thinking is defined %}"
+      "{{ 'on' if enable_thinking else 'off' }}{% endif %}{{ thinking is defined }}",
+      TemplateTokens{}, LocalTime);
+  ChatService chat(std::move(model), EngineOptions{});
+  const auto prompt = [&](std::optional<bool> thinking) {
+    ChatRequest request;
+    request.prompt = std::vector<ChatMessage>{{.role = Role::kUser, .content = "a"}};
+    request.options.thinking = thinking;
+    return chat.model().tokenizer->Decode(chat.PromptIds(request));
+  };
+  EXPECT_EQ(prompt(std::nullopt), "aFalse");
+  EXPECT_EQ(prompt(true), "aonTrue");
+  EXPECT_EQ(prompt(false), "aoffTrue");
+}
+
 }  // namespace
 }  // namespace fathom
