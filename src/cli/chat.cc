@@ -220,11 +220,11 @@ class ChatLoop {
 };
 
 int Chat(const Context& context, const ChatFlags& flags) {
-  Conversation conversation(ToGenerationOptions(flags.sampling));
+  LoadedModel loaded = OpenModel(context, flags.model);
+  Conversation conversation(ToGenerationOptions(flags.sampling, loaded.sampling));
   conversation.stats_after_reply = flags.stats;
   if (!flags.load.empty()) conversation.Load(flags.load);
   if (!flags.system.empty()) conversation.SetSystem(flags.system);
-  LoadedModel loaded = OpenModel(context, flags.model);
   if (loaded.chat_template == nullptr) {
     throw Error(ErrorCode::kUnsupported,
                 "model " + loaded.name + " has no chat template that Fathom knows",

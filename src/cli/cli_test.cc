@@ -74,12 +74,12 @@ TEST(ThinkingTest, CommandsAndFlags) {
   EXPECT_EQ(conversation.Execute("/set think-budget none").text, "think-budget none");
 
   SamplingFlags flags;
-  EXPECT_FALSE(ToGenerationOptions(flags).thinking.has_value());
-  EXPECT_EQ(ToGenerationOptions(flags).thinking_budget, -1);
+  EXPECT_FALSE(ToGenerationOptions(flags, {}).thinking.has_value());
+  EXPECT_EQ(ToGenerationOptions(flags, {}).thinking_budget, -1);
   flags.think = "off";
   flags.thinking_budget = 7;
-  EXPECT_EQ(ToGenerationOptions(flags).thinking, false);
-  EXPECT_EQ(ToGenerationOptions(flags).thinking_budget, 7);
+  EXPECT_EQ(ToGenerationOptions(flags, {}).thinking, false);
+  EXPECT_EQ(ToGenerationOptions(flags, {}).thinking_budget, 7);
 }
 
 TEST(TerminalTest, ExitCodes) {

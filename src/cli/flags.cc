@@ -76,7 +76,9 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
 
 LoadedModel OpenModel(const Context& context, const ModelFlags& flags) {
   const InstalledModel model = context.Library().Resolve(flags.model);
-  return LoadModel(model.path, model.name);
+  LoadedModel loaded = LoadModel(model.path, model.name);
+  if (model.sampling) loaded.sampling = *model.sampling;
+  return loaded;
 }
 
 EngineOptions ToEngineOptions(const ModelFlags& flags) {
@@ -99,9 +101,15 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
     command.add_option(name, value, help)->type_name(type)->capture_default_str()->group(kGroup);
   };
-  add("--temp", flags.temperature, "Temperature; 0 always takes the most probable token", "T");
+  const auto advised = [&](const char* name, auto& value, const char* help, const char* type) {
+    command.add_option(name, value, help)
+        ->type_name(type)
+        ->default_str("the model's")
+        ->group(kGroup);
+  };
+  advised("--temp", flags.temperature, "Temperature; 0 always takes the most probable token", "T");
   add("--top-k", flags.top_k, "Only the K most probable tokens; 0: off", "K");
-  add("--top-p", flags.top_p, "Only the most probable tokens that add up to P; 1: off", "P");
+  advised("--top-p", flags.top_p, "Only the most probable tokens that add up to P; 1: off", "P");
   add("--min-p", flags.min_p, "Only tokens with at least P times the best one's chance; 0: off",
       "P");
   add("--repeat-penalty", flags.repetition_penalty, "Divides the odds of tokens seen; 1: off", "X");
@@ -134,11 +142,13 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
       ->group(kGroup);
 }
 
-GenerationOptions ToGenerationOptions(const SamplingFlags& flags) {
+GenerationOptions ToGenerationOptions(const SamplingFlags& flags,
+                                      const RecommendedSampling& recommended) {
   GenerationOptions options;
-  options.sampling.temperature = flags.temperature;
+  options.sampling.temperature =
+      flags.temperature.value_or(static_cast<float>(recommended.temperature));
   options.sampling.top_k = flags.top_k;
-  options.sampling.top_p = flags.top_p;
+  options.sampling.top_p = flags.top_p.value_or(static_cast<float>(recommended.top_p));
   options.sampling.min_p = flags.min_p;
   options.sampling.repetition_penalty = flags.repetition_penalty;
   options.sampling.frequency_penalty = flags.frequency_penalty;

@@ -30,9 +30,9 @@ EngineOptions ToEngineOptions(const ModelFlags& flags);
 
 // How the next token is chosen, and when to stop.
 struct SamplingFlags {
-  float temperature = 0.6f;
+  std::optional<float> temperature;  // unset: as the model's authors advise
   int32_t top_k = 0;
-  float top_p = 0.95f;
+  std::optional<float> top_p;  // likewise
   float min_p = 0.0f;
   float repetition_penalty = 1.0f;
   float frequency_penalty = 0.0f;
@@ -45,7 +45,8 @@ struct SamplingFlags {
 };
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags);
 // Throws Error(kInvalidArgument) that names the first parameter out of its range.
-GenerationOptions ToGenerationOptions(const SamplingFlags& flags);
+GenerationOptions ToGenerationOptions(const SamplingFlags& flags,
+                                      const RecommendedSampling& recommended);
 // Throws Error(kUnsupported) when a model that does not think is told to.
 void CheckThinking(const ChatService& chat, const SamplingFlags& flags);
 

@@ -48,11 +48,6 @@ const InstalledModel* FindInstalled(const std::vector<InstalledModel>& installed
   return found == installed.end() ? nullptr : &*found;
 }
 
-std::string StateOf(const InstalledModel* model, bool runs) {
-  if (model != nullptr) return runs ? "installed" : "kept";
-  return runs ? "to fetch" : "to keep only";
-}
-
 Json ListJson(const ModelLibrary& library, bool all) {
   const std::vector<InstalledModel> installed = library.Installed();
   Json models = Json::array();
@@ -61,7 +56,6 @@ Json ListJson(const ModelLibrary& library, bool all) {
                           {"installed", true},
                           {"path", model.path.string()},
                           {"bytes", model.bytes},
-                          {"runs", model.runs},
                           {"default", model.name == library.catalog().Default().name}});
   }
   if (all) {
@@ -75,7 +69,6 @@ Json ListJson(const ModelLibrary& library, bool all) {
                             {"format", entry.format},
                             {"bytes", entry.bytes() != 0 ? Json(entry.bytes()) : Json()},
                             {"files", entry.files.size()},
-                            {"runs", entry.runs()},
                             {"default", entry.is_default}});
     }
   }
@@ -93,7 +86,7 @@ int List(const Context& context, const ListFlags& flags) {
   std::vector<Row> rows;
   for (const InstalledModel& model : installed) {
     const CatalogEntry* entry = library.catalog().Find(model.name);
-    rows.push_back({model.name, BytesText(model.bytes), StateOf(&model, model.runs),
+    rows.push_back({model.name, BytesText(model.bytes), "installed",
                     (model.name == default_name ? "(default) " : "") +
                         (entry != nullptr ? entry->title : std::string())});
   }
@@ -101,20 +94,11 @@ int List(const Context& context, const ListFlags& flags) {
     for (const CatalogEntry& entry : library.catalog().entries()) {
       if (FindInstalled(installed, entry.name) != nullptr) continue;
       rows.push_back(
-          {entry.name, entry.bytes() != 0 ? BytesText(entry.bytes()) : "",
-           StateOf(nullptr, entry.runs()),
+          {entry.name, entry.bytes() != 0 ? BytesText(entry.bytes()) : "", "to fetch",
            (entry.is_default ? "(default) " : "") + entry.title + " [" + entry.license + "]"});
     }
   }
   PrintRows(rows);
-  const bool some_only_kept = std::any_of(rows.begin(), rows.end(), [](const Row& row) {
-    return row.state == "kept" || row.state == "to keep only";
-  });
-  if (some_only_kept) {
-    PrintLine(
-        "\nThis version runs GGUF files. 'fathom pull' can fetch the models that are \"to keep "
-        "only\", published\nas safetensors, for a later one.");
-  }
   if (rows.empty()) {
     PrintLine("No model is installed in " + library.models_folder().string() +
               ". 'fathom pull' fetches " + default_name + "; 'fathom list --all' shows more.");

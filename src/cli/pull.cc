@@ -59,7 +59,6 @@ void Finish(const PullFlags& flags, const InstalledModel& model, bool was_there)
     PrintLine(DumpJson(Json{{"name", model.name},
                             {"path", model.path.string()},
                             {"bytes", model.bytes},
-                            {"runs", model.runs},
                             {"was_installed", was_there}}));
   } else {
     PrintLine(model.name + (was_there ? " is installed already: " : " is installed: ") +
@@ -74,11 +73,6 @@ int Pull(const Context& context, const PullFlags& flags) {
     if (model.name != entry.name) continue;
     Finish(flags, model, /*was_there=*/true);
     return kExitOk;
-  }
-  if (!entry.runs()) {
-    PrintError("Note: " + entry.name +
-               " is published as safetensors; this version of Fathom runs GGUF files and can only "
-               "keep it for a later one.\n");
   }
   ::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is an error of that transfer, no more
   InterruptScope interrupts;

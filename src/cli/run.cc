@@ -31,7 +31,7 @@ struct RunFlags {
 // The conversation, raw text or token ids the flags ask for.
 ChatRequest MakeRequest(const RunFlags& flags, const LoadedModel& model) {
   ChatRequest request;
-  request.options = ToGenerationOptions(flags.sampling);
+  request.options = ToGenerationOptions(flags.sampling, model.sampling);
   request.options.top_logprobs = flags.logprobs;
   if (flags.tokens) {
     request.prompt = ReadTokenIds(*flags.tokens);

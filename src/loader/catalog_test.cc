@@ -56,11 +56,13 @@ TEST(CatalogTest, BuiltInKnowsItsModels) {
   const Catalog catalog = Catalog::BuiltIn();
   EXPECT_EQ(catalog.Default().name, "smollm2-135m-instruct");
   EXPECT_EQ(catalog.Default().bytes(), 98362432u);
-  EXPECT_TRUE(catalog.Default().runs());
+  ASSERT_TRUE(catalog.Default().sampling.has_value());
+  EXPECT_EQ(catalog.Default().sampling->temperature, 0.2);
+  EXPECT_EQ(catalog.Default().sampling->top_p, 0.9);
   const CatalogEntry* r1 = catalog.Find("deepseek-r1");
   ASSERT_NE(r1, nullptr);
-  EXPECT_FALSE(r1->runs());
-  EXPECT_EQ(r1->bytes(), 0u);  // not known beforehand
+  EXPECT_FALSE(r1->sampling.has_value());  // its generation_config.json has it
+  EXPECT_EQ(r1->bytes(), 0u);              // not known beforehand
   int shards = 0;
   for (const CatalogFile& file : r1->files) shards += file.path.ends_with(".safetensors") ? 1 : 0;
   EXPECT_EQ(shards, 163);
@@ -86,6 +88,10 @@ TEST(CatalogTest, RefusesWhatItDoesNotUnderstand) {
       {OneModel(R"(, "colour": "red")"), "unknown key 'colour'"},
       {OneModel(R"(, "shards": -1)"), "'shards' must be a whole number"},
       {OneModel(R"(, "shards": 100000)"), "at most 99999"},
+      {OneModel(R"(, "sampling": 1)"), "sampling: must be an object"},
+      {OneModel(R"(, "sampling": {"temperature": 1})"), "'top_p' is missing"},
+      {OneModel(R"(, "sampling": {"temperature": 3, "top_p": 1})"), "a number from 0 to 2"},
+      {OneModel(R"(, "sampling": {"temperature": 1, "top_p": 1, "top_k": 1})"), "'top_k'"},
       {OneModel("", "[]"), "at least one file"},
       {OneModel("", R"([{"path": "../m.gguf"}])"), "must stay inside the folder"},
       {OneModel("", R"([{"path": "/m.gguf"}])"), "must stay inside the folder"},
@@ -120,18 +126,18 @@ TEST(ModelLibraryTest, ResolvesNamesAndPaths) {
   WriteFile(data.path() / "models/tiny/m.gguf", "1234");
   WriteFile(data.path() / "models/own/b.gguf", "1");
   WriteFile(data.path() / "models/own/a.gguf", "1");
-  WriteFile(data.path() / "models/raw/model.safetensors", "1");
+  WriteFile(data.path() / "models/shards/config.json", "{}");
+  WriteFile(data.path() / "models/empty/readme", "1");  // no model
   WriteFile(data.path() / "models/.tiny.partial/m.gguf.part", "1");
   EXPECT_EQ(library.Resolve("").path, data.path() / "models/tiny/m.gguf");
   EXPECT_EQ(library.Resolve("own").path, data.path() / "models/own/a.gguf");
+  EXPECT_EQ(library.Resolve("shards").path, data.path() / "models/shards");
   EXPECT_EQ(library.Installed().size(), 3u);
-
-  error = ErrorOf([&] { library.Resolve("raw"); });
-  EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(ErrorOf([&] { library.Resolve("empty"); }).code(), ErrorCode::kNotFound);
 
   error = ErrorOf([&] { library.Resolve("no-such"); });
   EXPECT_EQ(error.code(), ErrorCode::kNotFound);
-  EXPECT_THAT(error.hint(), HasSubstr("own, raw, tiny"));
+  EXPECT_THAT(error.hint(), HasSubstr("own, shards, tiny"));
 
   const fs::path file = data.path() / "file.gguf";
   WriteFile(file, "x");
@@ -141,6 +147,20 @@ TEST(ModelLibraryTest, ResolvesNamesAndPaths) {
   error = ErrorOf([&] { library.Resolve((data.path() / "models/own").string() + "/"); });
   EXPECT_EQ(error.code(), ErrorCode::kInvalidFile);
   EXPECT_THAT(error.hint(), HasSubstr("a.gguf"));
+}
+
+TEST(ModelLibraryTest, FindsACatalogueModelThatIsADirectory) {
+  const TemporaryFolder data;
+  const std::string catalog =
+      OneModel(R"(, "sampling": {"temperature": 0.25, "top_p": 0.5})",
+               R"([{"path": "config.json"}, {"path": "model.safetensors"}])");
+  const ModelLibrary library(data.path(), Catalog::Parse(catalog, "test"));
+  WriteFile(data.path() / "models/tiny/config.json", "{}");
+  const InstalledModel model = library.Resolve("tiny");
+  EXPECT_EQ(model.path, data.path() / "models/tiny");
+  EXPECT_TRUE(model.in_catalog);
+  ASSERT_TRUE(model.sampling.has_value());
+  EXPECT_EQ(model.sampling->temperature, 0.25);
 }
 
 TEST(ModelLibraryTest, NoticesAFileOfTheWrongSize) {

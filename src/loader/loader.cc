@@ -252,11 +252,34 @@ std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
   return spec;
 }
 
+namespace {
+
+RecommendedSampling SamplingOf(const ModelFile& file) {
+  const bool directory = file.kind() == ModelFileKind::kHuggingFace;
+  RecommendedSampling sampling;
+  const auto read = [&](const char* key, double most, double& value) {
+    const std::optional<double> found = file.Number(key);
+    if (!found) return;
+    if (!(*found >= 0 && *found <= most)) {
+      file.Fail("'" + std::string(key) + "' must be from 0 to " +
+                std::to_string(static_cast<int>(most)) + ", found " + std::to_string(*found));
+    }
+    value = *found;
+  };
+  read(directory ? "generation_config.temperature" : "general.sampling.temp", 2,
+       sampling.temperature);
+  read(directory ? "generation_config.top_p" : "general.sampling.top_p", 1, sampling.top_p);
+  return sampling;
+}
+
+}  // namespace
+
 LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
   LoadedModel loaded;
   loaded.file = std::make_unique<ModelFile>(OpenModelFile(path));
   loaded.name = name.empty() ? NameOf(path, *loaded.file) : std::move(name);
   loaded.model = BindModel(*loaded.file);
+  loaded.sampling = SamplingOf(*loaded.file);
   if (std::optional<TokenizerSpec> spec = TokenizerSpecOf(*loaded.file)) {
     const int64_t rows = loaded.model->spec().vocabulary;
     const int64_t tokens = static_cast<int64_t>(spec->tokens.size());

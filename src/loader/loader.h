@@ -7,6 +7,7 @@
 #include <string>
 
 #include "formats/model_file.h"
+#include "loader/recommended_sampling.h"
 #include "models/model.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -21,6 +22,7 @@ struct LoadedModel {
   std::unique_ptr<ChatTemplate>
       chat_template;        // null: not a chat model, or a template that is wrong
   std::string fingerprint;  // hex; differs when metadata or tensor layout differ
+  RecommendedSampling sampling;
 };
 
 // Opens a GGUF file (any part of a split one) or a Hugging Face directory (or its config.json).
@@ -31,7 +33,8 @@ ModelFile OpenModelFile(const std::filesystem::path& path);
 // the tokenizer and the model disagree about the vocabulary. A GGUF file must have as many tokens
 // as the embedding has rows, since its writers name the rows beyond the vocabulary too. In a
 // directory rows beyond the tokenizer's ids are common (sizes rounded up); such ids decode to
-// nothing. More tokens than rows are refused everywhere.
+// nothing. More tokens than rows are refused everywhere. The sampling is that of
+// generation_config.json or of GGUF's general.sampling.*, where they have it.
 LoadedModel LoadModel(const std::filesystem::path& path, std::string name = {});
 
 // The tokenizer a model file carries, or nullopt when it carries none ("tokenizer.ggml.model"

@@ -301,11 +301,12 @@ void ReadSeed(const Fields& body, GenerationOptions& options) {
                               : static_cast<uint64_t>(value->get<int64_t>());
 }
 
-void ReadSampling(const Fields& body, SamplingParams& sampling) {
+void ReadSampling(const Fields& body, const RecommendedSampling& recommended,
+                  SamplingParams& sampling) {
   const auto temperature = body.Number("temperature", 0.0, 2.0);
   const auto top_p = body.Number("top_p", 0.0, 1.0);
-  sampling.temperature = static_cast<float>(temperature.value_or(kDefaultTemperature));
-  sampling.top_p = static_cast<float>(top_p.value_or(temperature ? 1.0f : kDefaultTopP));
+  sampling.temperature = static_cast<float>(temperature.value_or(recommended.temperature));
+  sampling.top_p = static_cast<float>(top_p.value_or(temperature ? 1.0 : recommended.top_p));
   // -1 is how other servers spell "off".
   const int64_t top_k = body.Integer("top_k", -1, std::numeric_limits<int32_t>::max()).value_or(0);
   sampling.top_k = static_cast<int32_t>(std::max<int64_t>(top_k, 0));
@@ -408,9 +409,10 @@ void ReadThinking(const Fields& body, GenerationOptions& options) {
       body.Integer("thinking_budget", 0, std::numeric_limits<int32_t>::max()).value_or(-1);
 }
 
-GenerationOptions ReadOptions(ApiKind kind, const Fields& body) {
+GenerationOptions ReadOptions(ApiKind kind, const Fields& body,
+                              const RecommendedSampling& recommended) {
   GenerationOptions options;
-  ReadSampling(body, options.sampling);
+  ReadSampling(body, recommended, options.sampling);
   ReadSeed(body, options);
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   // An echo of the prompt alone may be wanted, for its log-probabilities.
@@ -436,7 +438,8 @@ ChatRequest ApiRequest::ReplyRequest(std::size_t reply) const {
   return request;
 }
 
-ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::string& model_name) {
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::string& model_name,
+                           const RecommendedSampling& recommended) {
   const Json json = ParseJson(text, "the request body");
   if (!json.is_object()) {
     throw BadRequest("", "the request body must be a JSON object, but is " + TypeOf(json),
@@ -457,7 +460,7 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::strin
   }
 
   ChatRequest common;
-  common.options = ReadOptions(kind, body);
+  common.options = ReadOptions(kind, body, recommended);
   if (const std::string* user = body.String("user_id")) {
     if (user->size() > kMaxUserIdBytes) {
       throw BadRequest("user_id",

@@ -14,10 +14,6 @@ namespace fathom {
 
 enum class ApiKind { kChat, kCompletion };
 
-// What a request that names nothing gets: the sampling advised for DeepSeek-R1 and its distills.
-// With a temperature of its own, top_p is 1 unless given, as clients of the OpenAI API expect.
-inline constexpr float kDefaultTemperature = 0.6f;
-inline constexpr float kDefaultTopP = 0.95f;
 inline constexpr int64_t kDefaultCompletionTokens = 16;  // OpenAI's, of /v1/completions only
 inline constexpr int kMaxChoices = 8;                    // n
 inline constexpr int kMaxReplies = 64;                   // prompts times n
@@ -38,8 +34,11 @@ struct ApiRequest {
   ChatRequest ReplyRequest(std::size_t reply) const;
 };
 
-// `model_name` is the loaded model; a request may also call it "default", or name none. Throws
-// ApiError: 400 naming the field, 404 "model_not_found".
-ApiRequest ParseApiRequest(ApiKind kind, std::string_view body, const std::string& model_name);
+// `model_name` is the loaded model; a request may also call it "default", or name none. A request
+// without a temperature is sampled as `recommended` for the model; with a temperature of its own,
+// top_p is 1 unless given, as clients of the OpenAI API expect. Throws ApiError: 400 naming the
+// field, 404 "model_not_found".
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view body, const std::string& model_name,
+                           const RecommendedSampling& recommended = {});
 
 }  // namespace fathom

@@ -82,6 +82,13 @@ TEST(ChatRequestBody, DefaultsAreThoseOfTheHeader) {
 }
 
 TEST(ChatRequestBody, OwnTemperatureTurnsTheDefaultTopPOff) {
+  const SamplingParams advised =
+      ParseApiRequest(ApiKind::kChat, R"({"messages":[{"role":"user","content":"hi"}]})", "tiny",
+                      {.temperature = 0.25, .top_p = 0.5})
+          .prompts[0]
+          .options.sampling;
+  EXPECT_EQ(advised.temperature, 0.25f);
+  EXPECT_EQ(advised.top_p, 0.5f);
   const ApiRequest request = Chat(R"(,"temperature":1)");
   EXPECT_FLOAT_EQ(request.prompts[0].options.sampling.top_p, 1.0f);
   EXPECT_FLOAT_EQ(Chat(R"(,"temperature":1,"top_p":0.5)").prompts[0].options.sampling.top_p, 0.5f);

@@ -184,7 +184,10 @@ Json Site::ModelJson() const {
           {"context_length", chat_.engine().context_length()},
           {"parameters", spec.parameters},
           {"architecture", spec.architecture},
-          {"chat", chat_.model().chat_template != nullptr}};
+          {"chat", chat_.model().chat_template != nullptr},
+          {"sampling",
+           {{"temperature", chat_.model().sampling.temperature},
+            {"top_p", chat_.model().sampling.top_p}}}};
 }
 
 HttpResponse Site::Model(const std::string& id) const {

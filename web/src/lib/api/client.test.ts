@@ -102,6 +102,7 @@ describe('ApiClient.reply', () => {
     };
     await collect(send);
     await collect(send, { ...kRequest, maxTokens: 5, seed: 0 });
+    await collect(send, { ...kRequest, temperature: null });
     const common = {
       model: 'm',
       messages: kRequest.messages,
@@ -109,12 +110,13 @@ describe('ApiClient.reply', () => {
       stream: true,
       stream_options: { include_usage: true },
     };
-    expect(bodies).toEqual([common, { ...common, max_tokens: 5, seed: 0 }]);
+    const { temperature: _, ...advised } = common;
+    expect(bodies).toEqual([common, { ...common, max_tokens: 5, seed: 0 }, advised]);
     expect(headers[0]?.has('authorization')).toBe(false);
 
     const locked = new ApiClient(() => 'secret', send);
     await locked.reply(kRequest, new AbortController().signal).next();
-    expect(headers[2]?.get('authorization')).toBe('Bearer secret');
+    expect(headers[3]?.get('authorization')).toBe('Bearer secret');
   });
 
   it('tells a cut stream from a whole one', async () => {
@@ -185,11 +187,11 @@ describe('ApiClient errors', () => {
 
 describe('ApiClient.models and health', () => {
   it('reads the models with their context lengths', async () => {
-    const list = { data: [{ id: 'a', context_length: 2048 }, { id: 'b' }, 'no row'] };
+    const list = { data: [{ id: 'a', context_length: 2048, sampling: { temperature: 0 } }, { id: 'b' }, 'no row'] };
     const client = new ApiClient(() => '', answer(JSON.stringify(list)));
     expect(await client.models()).toEqual([
-      { id: 'a', contextLength: 2048 },
-      { id: 'b', contextLength: null },
+      { id: 'a', contextLength: 2048, temperature: 0 },
+      { id: 'b', contextLength: null, temperature: null },
     ]);
   });
 

@@ -25,6 +25,7 @@ export class ApiClient {
     return body['data'].filter(isObject).map((row) => ({
       id: String(row['id'] ?? ''),
       contextLength: positive(row['context_length']) ?? positive(row['max_model_len']),
+      temperature: advisedTemperature(row['sampling']),
     }));
   }
 
@@ -46,10 +47,10 @@ export class ApiClient {
     const body: Json = {
       model: request.model,
       messages: request.messages,
-      temperature: request.temperature,
       stream: true,
       stream_options: { include_usage: true },
     };
+    if (request.temperature !== null) body['temperature'] = request.temperature;
     if (request.maxTokens !== null) body['max_tokens'] = request.maxTokens;
     if (request.seed !== null) body['seed'] = request.seed;
     const response = await this.call('/v1/chat/completions', {
@@ -145,6 +146,11 @@ function* replyEvents(data: string): Generator<ReplyEvent> {
     }
   }
   if (isObject(chunk['usage'])) yield { kind: 'usage', usage: usageOf(chunk, chunk['usage']) };
+}
+
+function advisedTemperature(sampling: unknown): number | null {
+  const value = isObject(sampling) ? sampling['temperature'] : null;
+  return typeof value === 'number' && value >= 0 ? value : null;
 }
 
 function finishReason(wire: string): FinishReason {

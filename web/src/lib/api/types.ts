@@ -11,7 +11,7 @@ export interface ChatTurn {
 export interface ReplyRequest {
   model: string;
   messages: ChatTurn[];
-  temperature: number;
+  temperature: number | null; // null: what the model's authors advise
   maxTokens: number | null; // null: up to the context's end
   seed: number | null; // null: the server picks one
 }
@@ -38,6 +38,7 @@ export type ReplyEvent =
 export interface ModelInfo {
   id: string;
   contextLength: number | null; // in tokens, prompt and reply together
+  temperature: number | null; // what its authors advise
 }
 
 // What the server says of itself; null where it does not say.

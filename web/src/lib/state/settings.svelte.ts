@@ -4,7 +4,7 @@ import { isRecord, slot } from './storage';
 
 export interface SettingsValues {
   system: string; // the system prompt; '' sends none and leaves it to the model's template
-  temperature: number;
+  temperature: number | null; // null: what the model's authors advise
   maxTokens: number | null; // null: up to the context's end
   seed: number | null; // null: another one every time
   apiKey: string;
@@ -13,7 +13,7 @@ export interface SettingsValues {
 
 export const kDefaults: Readonly<SettingsValues> = {
   system: '',
-  temperature: 0.6,
+  temperature: null,
   maxTokens: null,
   seed: null,
   apiKey: '',
