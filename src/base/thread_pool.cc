@@ -72,8 +72,8 @@ int PhysicalCores() {
 }
 
 // A loop is published as one 64-bit ticket: its number in the high half, how many of its tasks are
-// left in the low half. A worker claims a task by compare-and-swap on the whole ticket. When that
-// succeeds the loop had a task left, so the owner was still in it, and the function, state and
+// left in the low half. A worker claims some by compare-and-swap on the whole ticket. When that
+// succeeds the loop had tasks left, so the owner was still in it, and the function, state and
 // count that the worker read before are this loop's. A worker that is late for a loop finds none
 // left, whatever of the next loop is already written.
 struct ThreadPool::Impl {
@@ -99,9 +99,17 @@ struct ThreadPool::Impl {
     int64_t ran = 0;
     uint64_t current = ticket.load(std::memory_order_acquire);
     while (current / kLoopStep == loop && current % kLoopStep > 0) {
-      if (!ticket.compare_exchange_weak(current, current - 1, std::memory_order_acq_rel)) continue;
-      run(argument, static_cast<int64_t>(count - current % kLoopStep), worker);
-      ++ran;
+      // Half of a fair share of what is left: neighbours mostly stay together, and the threads
+      // still end together, also where the first tasks are twice the average.
+      const uint64_t left = current % kLoopStep;
+      const uint64_t claim = std::max<uint64_t>(left / (2 * (workers.size() + 1)), 1);
+      if (!ticket.compare_exchange_weak(current, current - claim, std::memory_order_acq_rel)) {
+        continue;
+      }
+      for (uint64_t task = count - left; task < count - left + claim; ++task) {
+        run(argument, static_cast<int64_t>(task), worker);
+      }
+      ran += static_cast<int64_t>(claim);
       current = ticket.load(std::memory_order_acquire);
     }
     return ran;

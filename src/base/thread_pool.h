@@ -23,7 +23,8 @@ class ThreadPool {
   int threads() const;
 
   // Runs body(task, worker) for every task in [0, tasks), worker in [0, threads()); returns when
-  // all are done. Tasks are handed out one by one, in order, to whoever is free: no result may
+  // all are done. Tasks are handed out in order, in runs of neighbours that grow shorter, to
+  // whoever is free: what lies together in memory is mostly worked on by one thread. No result may
   // depend on which worker ran a task. `body` must not throw. One loop at a time, from one thread;
   // never nested. Allocates nothing.
   template <class Body>

@@ -23,7 +23,7 @@ template <class S>
 void NibblesToLevels(const std::byte* quants, int64_t stride, const std::array<int8_t, 16>& levels,
                      typename S::Group& group) {
   typename S::Ints packed[4];
-  S::LoadQuads(quants, stride, packed);
+  S::LoadBytes(quants, stride, packed);
   const auto low = S::Set(0x0f0f0f0fU);
   const auto* table = reinterpret_cast<const uint8_t*>(levels.data());
   for (int q = 0; q < 4; ++q) {
@@ -36,6 +36,7 @@ template <class S>
 struct BlockIQ4_NL {
   static constexpr int kBytes = 18, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     NibblesToLevels<S>(block + 2, stride, kLevelsIQ4, groups[0]);
     groups[0].scale = S::HalfToFloats(S::LoadDword(block, stride));
@@ -47,6 +48,7 @@ template <class S>
 struct BlockIQ4_XS {
   static constexpr int kBytes = 136, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const auto head = S::LoadDword(block, stride);
     const auto low = S::LoadDword(block + 4, stride);
@@ -67,6 +69,7 @@ template <class S>
 struct BlockMXFP4 {
   static constexpr int kBytes = 17, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     NibblesToLevels<S>(block + 1, stride, kLevelsE2M1, groups[0]);
     // The product of two normal powers, 2^(e / 2 - 64) and 2^(e - e / 2 - 64): as one float's
@@ -164,6 +167,7 @@ template <class S>
 struct BlockIQ2_XXS {
   static constexpr int kBytes = 66, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -206,6 +210,7 @@ template <class S>
 struct BlockIQ2_XS {
   static constexpr int kBytes = 74, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalves;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -238,6 +243,7 @@ template <class S>
 struct BlockIQ2_S {
   static constexpr int kBytes = 82, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalves;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -264,6 +270,7 @@ template <class S>
 struct BlockIQ3_XXS {
   static constexpr int kBytes = 98, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -286,6 +293,7 @@ template <class S>
 struct BlockIQ3_S {
   static constexpr int kBytes = 110, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -331,6 +339,7 @@ template <class S>
 struct BlockIQ1_S {
   static constexpr int kBytes = 50, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {
@@ -362,6 +371,7 @@ template <class S>
 struct BlockIQ1_M {
   static constexpr int kBytes = 56, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalves;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     const Magnitudes<S> magnitudes(block, stride, [](const std::byte* from, std::byte* to) {

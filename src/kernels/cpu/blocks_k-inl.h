@@ -31,7 +31,7 @@ void UnpackPairs(const std::byte* pairs, int64_t stride, typename S::Group* grou
   const auto low = S::Set(0x03030303U);
   for (int part = 0; part < 4; ++part) {  // 16 bytes: half the columns of four groups
     typename S::Ints packed[4];
-    S::LoadQuads(pairs + 16 * part, stride, packed);
+    S::LoadBytes(pairs + 16 * part, stride, packed);
     typename S::Group* to = groups + part / 2 * 4;
     for (int q = 0; q < 4; ++q) {
       const int quad = part % 2 * 4 + q;
@@ -59,6 +59,7 @@ template <class S>
 struct BlockQ2_K {
   static constexpr int kBytes = 84, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalvesMinimums;
+  static constexpr bool kBytewise = true;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups,
                      HalfMinimums<S>* minimums) {
@@ -93,12 +94,13 @@ template <class S>
 struct BlockQ3_K {
   static constexpr int kBytes = 110, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalves;
+  static constexpr bool kBytewise = true;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackPairs<S>(block + 32, stride, groups);
     typename S::Ints third[8];
-    S::LoadQuads(block, stride, third);
-    S::LoadQuads(block + 16, stride, third + 4);
+    S::LoadBytes(block, stride, third);
+    S::LoadBytes(block + 16, stride, third + 4);
     const auto four = S::Set(0x04040404U);
     Repeat<8>([&]<int kGroup>() {
       for (int q = 0; q < 8; ++q) {
@@ -152,6 +154,7 @@ template <class S>
 struct BlockTQ2_0 {
   static constexpr int kBytes = 66, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackPairs<S>(block, stride, groups);
     SetTernary<S>(S::template ShiftRight<16>(S::LoadDword(block + 62, stride)), groups);
@@ -164,6 +167,7 @@ template <class S>
 struct BlockTQ1_0 {
   static constexpr int kBytes = 54, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = false;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[8];

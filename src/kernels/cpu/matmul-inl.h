@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cpu/weight_panel.h"
 #include "kernels/kernels.h"
@@ -61,15 +62,17 @@ void SetScaleAndMinimum(typename S::Ints halves, typename S::Group& group) {
   group.second = S::HalfToFloats(S::template ShiftRight<16>(halves));
 }
 
-// Each struct: bytes and groups of a block, the kind of its groups, and Unpack from the block of
-// the panel's first row (the other rows are `stride` bytes apart).
+// Each struct: bytes and groups of a block, the kind of its groups, whether every byte of quants is
+// treated alike, and Unpack from the block of the panel's first row (the other rows are `stride`
+// bytes apart).
 template <class S>
 struct BlockQ4_0 {
   static constexpr int kBytes = 18, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
-    S::LoadQuads(block + 2, stride, packed);
+    S::LoadBytes(block + 2, stride, packed);
     NibblesToQuads<S>(packed, groups[0]);
     SetCentred<S>(S::LoadDword(block, stride), 8.0F, groups[0]);
   }
@@ -79,9 +82,10 @@ template <class S>
 struct BlockQ4_1 {
   static constexpr int kBytes = 20, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
-    S::LoadQuads(block + 4, stride, packed);
+    S::LoadBytes(block + 4, stride, packed);
     NibblesToQuads<S>(packed, groups[0]);
     SetScaleAndMinimum<S>(S::LoadDword(block, stride), groups[0]);
   }
@@ -91,6 +95,7 @@ template <class S>
 struct BlockQ5_0 {
   static constexpr int kBytes = 22, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = false;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 6, stride, packed);
@@ -104,6 +109,7 @@ template <class S>
 struct BlockQ5_1 {
   static constexpr int kBytes = 24, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = false;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     typename S::Ints packed[4];
     S::LoadQuads(block + 8, stride, packed);
@@ -117,9 +123,10 @@ template <class S>
 struct BlockQ8_0 {
   static constexpr int kBytes = 34, kGroups = 1;
   static constexpr WeightKind kKind = WeightKind::kSigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
-    S::LoadQuads(block + 2, stride, groups[0].quads);
-    S::LoadQuads(block + 18, stride, groups[0].quads + 4);
+    S::LoadBytes(block + 2, stride, groups[0].quads);
+    S::LoadBytes(block + 18, stride, groups[0].quads + 4);
     groups[0].scale = S::HalfToFloats(S::LoadDword(block, stride));
   }
 };
@@ -166,7 +173,7 @@ void UnpackNibblesK(const std::byte* quants, int64_t stride, typename S::Group* 
   for (int pair = 0; pair < 4; ++pair) {
     for (int half = 0; half < 2; ++half) {
       typename S::Ints packed[4];
-      S::LoadQuads(quants + 32 * pair + 16 * half, stride, packed);
+      S::LoadBytes(quants + 32 * pair + 16 * half, stride, packed);
       for (int q = 0; q < 4; ++q) {
         groups[2 * pair].quads[4 * half + q] = S::And(packed[q], low);
         groups[2 * pair + 1].quads[4 * half + q] =
@@ -180,6 +187,7 @@ template <class S>
 struct BlockQ4_K {
   static constexpr int kBytes = 144, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackScalesK<S>(block, stride, groups);
     UnpackNibblesK<S>(block + 16, stride, groups);
@@ -190,13 +198,14 @@ template <class S>
 struct BlockQ5_K {
   static constexpr int kBytes = 176, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kUnsigned;
+  static constexpr bool kBytewise = true;
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     UnpackScalesK<S>(block, stride, groups);
     UnpackNibblesK<S>(block + 48, stride, groups);
     // 32 bytes at 16: bit g of byte i is the fifth bit of column i of group g.
     typename S::Ints fifth[8];
-    S::LoadQuads(block + 16, stride, fifth);
-    S::LoadQuads(block + 32, stride, fifth + 4);
+    S::LoadBytes(block + 16, stride, fifth);
+    S::LoadBytes(block + 32, stride, fifth + 4);
     const auto sixteen = S::Set(0x10101010U);
     const auto add = [&]<int kGroup>() {
       for (int q = 0; q < 8; ++q) {
@@ -228,6 +237,7 @@ template <class S>
 struct BlockQ6_K {
   static constexpr int kBytes = 210, kGroups = 8;
   static constexpr WeightKind kKind = WeightKind::kHalves;
+  static constexpr bool kBytewise = true;
 
   static void Unpack(const std::byte* block, int64_t stride, typename S::Group* groups) {
     for (int half = 0; half < 2; ++half) {
@@ -258,9 +268,9 @@ struct BlockQ6_K {
     const auto offset = S::Set(0x20202020U);
     for (int part = 0; part < 2; ++part) {  // columns 16 * part .. of each group
       typename S::Ints first[4], last[4], high[4];
-      S::LoadQuads(nibbles + 16 * part, stride, first);
-      S::LoadQuads(nibbles + 32 + 16 * part, stride, last);
-      S::LoadQuads(pairs + 16 * part, stride, high);
+      S::LoadBytes(nibbles + 16 * part, stride, first);
+      S::LoadBytes(nibbles + 32 + 16 * part, stride, last);
+      S::LoadBytes(pairs + 16 * part, stride, high);
       for (int q = 0; q < 4; ++q) {
         const int to = 4 * part + q;
         groups[0].quads[to] =
@@ -303,9 +313,10 @@ inline float HalfSum(const int16_t* values) {
 // activations' scales. The groups of consecutive panels are `panel_stride` apart; `values` are the
 // group's in the first row, `sums` the group's sum in the first row, `minimums` belong to `group`.
 template <class S, WeightKind kKind, int kPanelCount, int kTile>
-void GroupTerms(const typename S::Group* group, int64_t panel_stride, const int16_t* values,
-                int64_t columns, const float* sums, const HalfMinimums<S>* minimums,
-                typename S::Floats (&terms)[kPanelCount][kTile]) {
+[[gnu::always_inline]] inline void GroupTerms(const typename S::Group* group, int64_t panel_stride,
+                                              const int16_t* values, int64_t columns,
+                                              const float* sums, const HalfMinimums<S>* minimums,
+                                              typename S::Floats (&terms)[kPanelCount][kTile]) {
   typename S::Floats dots[kPanelCount][kTile];
   float half_sums[kTile];
   if constexpr (kKind == WeightKind::kHalvesMinimums) {
@@ -532,11 +543,13 @@ void MatMulFewRows(const MatMulArgs& args) {
   if (n < args.row_end) MultiplyFewRows<S, Block, kTile>(args, args.row_end - S::kRows);
 }
 
-template <class S, class Block>
+template <class S, template <class> class BlockOf>
 void MatMulQuantized(const MatMulArgs& args) noexcept {
+  using Block = BlockOf<S>;
   if (args.row_end - args.row_begin >= S::kRows) {
-    if (args.x.rows == 1) return MatMulFewRows<S, Block, 1>(args);
-    if (args.x.rows == 2) return MatMulFewRows<S, Block, 2>(args);
+    using Few = std::conditional_t<Block::kBytewise, typename FewRowsOf<S>::Type, S>;
+    if (args.x.rows == 1) return MatMulFewRows<Few, BlockOf<Few>, 1>(args);
+    if (args.x.rows == 2) return MatMulFewRows<Few, BlockOf<Few>, 2>(args);
   }
   const int64_t wide = S::kPanels * S::kRows;
   int64_t n = args.row_begin;

@@ -40,7 +40,8 @@ struct Avx2 {
   }
 
   // out[i] lane r: dword i of the 16 bytes at row r.
-  static void LoadQuads(const std::byte* base, int64_t stride, Ints out[4]) {
+  [[gnu::always_inline]] static inline void LoadQuads(const std::byte* base, int64_t stride,
+                                                      Ints out[4]) {
     const std::byte* upper = base + 4 * stride;
     const Ints a0 = LoadPair(base, upper);
     const Ints a1 = LoadPair(base + stride, upper + stride);
@@ -88,6 +89,13 @@ struct Avx2 {
     const Ints mask = Set(kQuad % 2 == 0 ? 0x08040201U : 0x80402010U);
     const Ints picked = And(_mm256_shuffle_epi8(bits, spread), mask);
     return And(_mm256_cmpeq_epi8(picked, mask), value);
+  }
+
+  // 16 bytes of each row, for formats that treat every byte alike (Block::kBytewise): out[i]
+  // belongs to quads[i], whatever Dot takes them to be.
+  [[gnu::always_inline]] static inline void LoadBytes(const std::byte* base, int64_t stride,
+                                                      Ints out[4]) {
+    LoadQuads(base, stride, out);
   }
 
   // Each byte of `indices`, 0..15, becomes the one it is the index of in a table of 16.
@@ -153,7 +161,7 @@ struct Avx2 {
     }
   }
 
- private:
+ protected:
   static __m128i LoadDword4(const std::byte* base, int64_t stride) {
     return _mm_setr_epi32(LoadInt(base), LoadInt(base + stride), LoadInt(base + 2 * stride),
                           LoadInt(base + 3 * stride));
@@ -187,5 +195,72 @@ struct Avx2 {
   static void Pin(Ints& a) { asm volatile("" : "+x"(a)); }
 };
 
+// For one or two activation rows. With many, the transposition in LoadQuads is shared by all of
+// them; here it would cost more than the products. So bytes stay as they lie in memory: quads[i]
+// has columns 0..15 of weight row i in its lower half and of row i + 4 in its upper half, quads[i +
+// 4] has columns 16..31. The sums over columns come out of additions across lanes, which are exact
+// integers too.
+struct Avx2FewRows : Avx2 {
+  [[gnu::always_inline]] static inline void LoadBytes(const std::byte* base, int64_t stride,
+                                                      Ints out[4]) {
+    for (int i = 0; i < 4; ++i) {
+      out[i] = LoadPair(base + i * stride, base + (i + 4) * stride);
+    }
+  }
+
+  // As Avx2::Dot, of one panel.
+  template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
+  [[gnu::always_inline]] static inline void Dot(const Group* group, int64_t, const int16_t* x,
+                                                int64_t x_stride,
+                                                Floats (&sums)[kPanelCount][kTile]) {
+    static_assert(kPanelCount == 1);
+#pragma GCC unroll 2
+    for (int c = 0; c < kTile; ++c) {
+      Ints values[(kLast - kFirst) / 4][2];  // for the even and the odd bytes of 16 columns
+#pragma GCC unroll 2
+      for (int q = kFirst; q < kLast; q += 4) {
+        LoadHalf(x + c * x_stride + 4 * q, values[(q - kFirst) / 4]);
+      }
+      Ints totals[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 2
+        for (int q = kFirst; q < kLast; q += 4) {
+          const Ints quad = group->quads[q + i];
+#pragma GCC unroll 2
+          for (int odd = 0; odd < 2; ++odd) {
+            const Ints product =
+                _mm256_madd_epi16(Widen<kKind>(quad, odd), values[(q - kFirst) / 4][odd]);
+            totals[i] = q == kFirst && odd == 0 ? product : _mm256_add_epi32(totals[i], product);
+            Pin(totals[i]);
+          }
+        }
+      }
+      const Ints rows01 = _mm256_hadd_epi32(totals[0], totals[1]);
+      const Ints rows23 = _mm256_hadd_epi32(totals[2], totals[3]);
+      sums[0][c] = ToFloats(_mm256_hadd_epi32(rows01, rows23));
+    }
+  }
+
+ private:
+  // 16 activations as kept (ActivationSlot): pairs for even and for odd bytes take turns.
+  static void LoadHalf(const int16_t* from, Ints (&values)[2]) {
+    const Floats first = LoadTwice(from);
+    const Floats last = LoadTwice(from + 8);
+    values[0] = _mm256_castps_si256(_mm256_shuffle_ps(first, last, 0x88));
+    values[1] = _mm256_castps_si256(_mm256_shuffle_ps(first, last, 0xdd));
+  }
+  static Floats LoadTwice(const int16_t* from) {
+    return _mm256_castsi256_ps(
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+  }
+};
+
 }  // namespace
+
+template <>
+struct FewRowsOf<Avx2> {
+  using Type = Avx2FewRows;
+};
+
 }  // namespace fathom

@@ -52,6 +52,12 @@ struct Avx512 {
     out[3] = _mm512_unpackhi_epi64(high01, high23);
   }
 
+  // 16 bytes of each row, for formats that treat every byte alike (Block::kBytewise): out[i]
+  // belongs to quads[i].
+  static void LoadBytes(const std::byte* base, int64_t stride, Ints out[4]) {
+    LoadQuads(base, stride, out);
+  }
+
   // ---- Integers ----
 
   static Ints Set(uint32_t value) { return _mm512_set1_epi32(static_cast<int>(value)); }

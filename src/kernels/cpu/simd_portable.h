@@ -58,6 +58,12 @@ struct Portable {
     out[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
   }
 
+  // 16 bytes of each row, for formats that treat every byte alike (Block::kBytewise): out[i]
+  // belongs to quads[i].
+  static void LoadBytes(const std::byte* base, int64_t stride, Ints out[4]) {
+    LoadQuads(base, stride, out);
+  }
+
   // ---- Integers ----
 
   static Ints Set(uint32_t value) { return hwy::HWY_NAMESPACE::Set(IntTag4(), value); }

@@ -19,6 +19,12 @@ constexpr bool HasHalves(WeightKind kind) {
   return kind == WeightKind::kHalves || kind == WeightKind::kHalvesMinimums;
 }
 
+// The struct of operations to use with one or two activation rows instead of S.
+template <class S>
+struct FewRowsOf {
+  using Type = S;
+};
+
 // The factors of a kHalvesMinimums group that its Group has no room for: minus the minimums of its
 // halves.
 template <class S>

@@ -10,7 +10,7 @@ namespace {
 
 // Weight rows of one task: enough bytes that handing out tasks costs nothing beside them, few
 // enough that threads finish together.
-constexpr int64_t kTaskBytes = 32 << 10;
+constexpr int64_t kTaskBytes = 64 << 10;
 constexpr int64_t kTasksPerThread = 4;
 // A whole number of every instruction set's panels.
 constexpr int64_t kPanelRows = 32;
