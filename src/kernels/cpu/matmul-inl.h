@@ -434,7 +434,7 @@ class PrefetchStream {
   void Next() {
     const int64_t stop = at_ + share_ < end_ ? at_ + share_ : end_;
     // To the L2 cache: a panel of long rows fills L1.
-    for (; at_ < stop; at_ += kLine) __builtin_prefetch(panels_ + at_, 0, 2);
+    for (; at_ < stop; at_ += kLine) __builtin_prefetch(panels_ + at_, 0, 3);
   }
 
  private:

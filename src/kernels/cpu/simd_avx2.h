@@ -34,9 +34,15 @@ struct Avx2 {
 
   // ---- Loads: one value or four a row, rows `stride` bytes apart ----
 
+  // Broadcasts cost loads alone, and blends run on any port, unlike inserts.
   static Ints LoadDword(const std::byte* base, int64_t stride) {
-    const std::byte* upper = base + 4 * stride;
-    return _mm256_set_m128i(LoadDword4(upper, stride), LoadDword4(base, stride));
+    const auto all = [&](int row) { return Broadcast(base + row * stride); };
+    const Ints rows01 = _mm256_blend_epi32(all(0), all(1), 0x22);
+    const Ints rows23 = _mm256_blend_epi32(all(2), all(3), 0x88);
+    const Ints rows45 = _mm256_blend_epi32(all(4), all(5), 0x22);
+    const Ints rows67 = _mm256_blend_epi32(all(6), all(7), 0x88);
+    return _mm256_blend_epi32(_mm256_blend_epi32(rows01, rows23, 0xcc),
+                              _mm256_blend_epi32(rows45, rows67, 0xcc), 0xf0);
   }
 
   // out[i] lane r: dword i of the 16 bytes at row r.
@@ -162,20 +168,11 @@ struct Avx2 {
   }
 
  protected:
-  static __m128i LoadDword4(const std::byte* base, int64_t stride) {
-    return _mm_setr_epi32(LoadInt(base), LoadInt(base + stride), LoadInt(base + 2 * stride),
-                          LoadInt(base + 3 * stride));
-  }
-  static int LoadInt(const std::byte* from) {
-    int value;
-    __builtin_memcpy(&value, from, sizeof(value));
-    return value;
-  }
   static Ints LoadPair(const std::byte* lower, const std::byte* upper) {
     return _mm256_set_m128i(_mm_loadu_si128(reinterpret_cast<const __m128i*>(upper)),
                             _mm_loadu_si128(reinterpret_cast<const __m128i*>(lower)));
   }
-  static Ints Broadcast(const int16_t* from) {
+  static Ints Broadcast(const void* from) {
     int value;
     __builtin_memcpy(&value, from, sizeof(value));
     return _mm256_set1_epi32(value);
@@ -224,25 +221,46 @@ struct Avx2FewRows : Avx2 {
       Ints totals[4];
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
+        Ints parts[2];
 #pragma GCC unroll 2
         for (int q = kFirst; q < kLast; q += 4) {
           const Ints quad = group->quads[q + i];
+          const auto& x2 = values[(q - kFirst) / 4];
 #pragma GCC unroll 2
           for (int odd = 0; odd < 2; ++odd) {
-            const Ints product =
-                _mm256_madd_epi16(Widen<kKind>(quad, odd), values[(q - kFirst) / 4][odd]);
-            totals[i] = q == kFirst && odd == 0 ? product : _mm256_add_epi32(totals[i], product);
-            Pin(totals[i]);
+            const Ints product = _mm256_madd_epi16(Byte<kKind>(quad, odd), x2[odd]);
+            parts[odd] = q == kFirst ? product : _mm256_add_epi32(parts[odd], product);
+            Pin(parts[odd]);
           }
         }
+        // The odd bytes of unsigned quants were taken 256 times.
+        if constexpr (kKind == WeightKind::kUnsigned) parts[1] = _mm256_srai_epi32(parts[1], 8);
+        totals[i] = _mm256_add_epi32(parts[0], parts[1]);
       }
-      const Ints rows01 = _mm256_hadd_epi32(totals[0], totals[1]);
-      const Ints rows23 = _mm256_hadd_epi32(totals[2], totals[3]);
-      sums[0][c] = ToFloats(_mm256_hadd_epi32(rows01, rows23));
+      sums[0][c] = ToFloats(AddAcross(totals));
     }
   }
 
  private:
+  // As Widen, but where quants are small and not negative, the odd bytes are taken 256 times: 31 *
+  // 256 fits 16 bits, 4 products with it 32.
+  template <WeightKind kKind>
+  static Ints Byte(Ints quad, int odd) {
+    if constexpr (kKind == WeightKind::kUnsigned) {
+      return And(quad, Set(odd != 0 ? 0xff00ff00U : 0x00ff00ffU));
+    } else {
+      return Widen<kKind>(quad, odd);
+    }
+  }
+  // Lane i of either half: the sum of that half of rows[i].
+  static Ints AddAcross(const Ints (&rows)[4]) {
+    const Ints rows01 = _mm256_add_epi32(_mm256_unpacklo_epi32(rows[0], rows[1]),
+                                         _mm256_unpackhi_epi32(rows[0], rows[1]));
+    const Ints rows23 = _mm256_add_epi32(_mm256_unpacklo_epi32(rows[2], rows[3]),
+                                         _mm256_unpackhi_epi32(rows[2], rows[3]));
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(rows01, rows23),
+                            _mm256_unpackhi_epi64(rows01, rows23));
+  }
   // 16 activations as kept (ActivationSlot): pairs for even and for odd bytes take turns.
   static void LoadHalf(const int16_t* from, Ints (&values)[2]) {
     const Floats first = LoadTwice(from);

@@ -6,7 +6,7 @@ namespace fathom {
 
 // What the quants of a group are (bytes) and what the group's other factor is, with s the sum of
 // quant times activation value and a the sum of the activation values:
-//   kUnsigned   quants 0..255:      scale * s + second * a
+//   kUnsigned   quants 0..31:       scale * s + second * a
 //   kSigned     quants -128..127:   scale * s
 //   kHalves     quants -128..127:   scale * s0 + second * s1, where 0 and 1 are the group's halves
 //                                   of 16 columns
