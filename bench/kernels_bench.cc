@@ -141,8 +141,8 @@ void BenchAttention(const KernelTable& table, CacheType type, int64_t tokens, in
   const auto mean_context = static_cast<double>(context) - static_cast<double>(tokens - 1) / 2.0;
   const double operations = 4.0 * mean_context * static_cast<double>(kHead * kGroup * tokens);
   std::printf("%-9s attention %s, group %ld x %ld, %3ld tokens at context %ld: %.1f GFLOPS\n",
-              std::string(table.name).c_str(), type == CacheType::kF32 ? "F32" : "F16", kGroup,
-              kHead, tokens, context, operations / best * 1e-9);
+              std::string(table.name).c_str(), std::string(NameOf(type)).c_str(), kGroup, kHead,
+              tokens, context, operations / best * 1e-9);
 }
 
 int Run(const Options& options) {
@@ -159,7 +159,7 @@ int Run(const Options& options) {
       BenchMatMul(*table, format, options);
     }
     if (!options.attention) continue;
-    for (const CacheType type : {CacheType::kF32, CacheType::kF16}) {
+    for (const CacheType type : kCacheTypes) {
       BenchAttention(*table, type, 1, 512, options.seconds);
       BenchAttention(*table, type, 1, 4096, options.seconds);
       BenchAttention(*table, type, 512, 512, options.seconds);

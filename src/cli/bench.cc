@@ -205,10 +205,8 @@ int Bench(const Context& context, const BenchFlags& flags) {
   const Model& model = *loaded.model;
   const KernelTable& kernels = FindKernels(flags.model.kernels);
   const int threads = flags.model.threads > 0 ? flags.model.threads : PhysicalCores();
-  CacheType cache_type = &kernels == &ReferenceKernels() ? CacheType::kF32 : CacheType::kF16;
-  if (!flags.model.cache_type.empty()) {
-    cache_type = flags.model.cache_type == "f32" ? CacheType::kF32 : CacheType::kF16;
-  }
+  const CacheType usual = &kernels == &ReferenceKernels() ? CacheType::kF32 : CacheType::kF16;
+  const CacheType cache_type = CacheTypeNamed(flags.model.cache_type).value_or(usual);
   const std::size_t probe_bytes =
       AvailableMemoryBytes() > (int64_t{4} << 30) ? std::size_t{512} << 20 : std::size_t{64} << 20;
   ThreadPool pool(threads);
@@ -251,7 +249,7 @@ int Bench(const Context& context, const BenchFlags& flags) {
                             {"weight_bytes_per_token", model.spec().weight_bytes_per_token},
                             {"kernels", kernels.name},
                             {"threads", threads},
-                            {"cache", cache_type == CacheType::kF32 ? "f32" : "f16"},
+                            {"cache", NameOf(cache_type)},
                             {"decode_tokens", flags.decode},
                             {"read_bandwidth_before", before},
                             {"read_bandwidth_after", after},
@@ -264,8 +262,7 @@ int Bench(const Context& context, const BenchFlags& flags) {
             Significant(static_cast<double>(model.spec().parameters) / 1e6) + " M parameters, " +
             BytesText(static_cast<uint64_t>(model.spec().weight_bytes_per_token)) +
             " of weights per token; " + std::string(kernels.name) + " kernels, " +
-            std::to_string(threads) + " threads, " +
-            (cache_type == CacheType::kF32 ? "f32" : "f16") + " cache");
+            std::to_string(threads) + " threads, " + std::string(NameOf(cache_type)) + " cache");
   PrintLine(" context  users    prefill/s     decode/s  bytes/token  read GB/s   share");
   for (const Measurement& m : measurements) PrintMeasurement(m, available);
   PrintLine("memory reads " + Significant(before / 1e9) + " GB/s before, " +

@@ -55,9 +55,11 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->group(kGroup);
-  command.add_option("--cache", flags.cache_type, "Type of the KV cache: f16 or f32")
+  command
+      .add_option("--cache", flags.cache_type,
+                  "Type of the KV cache: f16, bf16, q8 (half the memory) or f32")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"f16", "f32"}))
+      ->check(CLI::IsMember({"f16", "bf16", "q8", "f32"}))
       ->group(kGroup);
   command
       .add_option("--attention", flags.attention,
@@ -90,8 +92,7 @@ EngineOptions ToEngineOptions(const ModelFlags& flags) {
     throw Error(ErrorCode::kInvalidArgument, "--cache-size is larger than any memory");
   }
   options.cache_bytes = static_cast<int64_t>(flags.cache_bytes);
-  if (flags.cache_type == "f32") options.cache_type = CacheType::kF32;
-  if (flags.cache_type == "f16") options.cache_type = CacheType::kF16;
+  options.cache_type = CacheTypeNamed(flags.cache_type);  // empty: none, the engine's choice
   if (flags.attention == "naive") options.latent_form = LatentForm::kNaive;
   return options;
 }

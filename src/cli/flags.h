@@ -17,7 +17,7 @@ namespace fathom::cli {
 struct ModelFlags {
   std::string model;  // a name or a path; empty: the default model
   std::string kernels = "auto";
-  std::string cache_type;              // "f16", "f32" or empty: the engine's choice
+  std::string cache_type;              // "f16", "bf16", "q8", "f32" or empty: the engine's choice
   std::string attention = "absorbed";  // or "naive": the form of latent attention
   int threads = 0;
   int64_t context_length = 0;

@@ -58,9 +58,8 @@ struct Shape {
 };
 
 std::string Describe(const Shape& shape) {
-  return std::string(shape.type == CacheType::kF32 ? "float32" : "half") + " cache, head " +
-         std::to_string(shape.head_dim) + ", group " + std::to_string(shape.group) + ", tokens " +
-         std::to_string(shape.tokens);
+  return std::string(NameOf(shape.type)) + " cache, head " + std::to_string(shape.head_dim) +
+         ", group " + std::to_string(shape.group) + ", tokens " + std::to_string(shape.tokens);
 }
 
 // One kv head's keys, values and queries for a whole sequence, cached by a table.
@@ -125,7 +124,7 @@ class AttentionOps : public testing::TestWithParam<const KernelTable*> {
 
 std::vector<Shape> Shapes() {
   std::vector<Shape> shapes;
-  for (const CacheType type : {CacheType::kF32, CacheType::kF16}) {
+  for (const CacheType type : kCacheTypes) {
     for (const int64_t head_dim : {8, 24, 64, 80, 128}) {
       shapes.push_back({type, head_dim, 3, 70});
     }
@@ -180,7 +179,8 @@ TEST_P(AttentionOps, MatchesTheReference) {
 TEST_P(AttentionOps, IsTheSameAtAnyChunking) {
   for (const Shape& shape :
        {Shape{CacheType::kF32, 64, 3, 101}, Shape{CacheType::kF16, 64, 3, 101},
-        Shape{CacheType::kF16, 40, 5, 67}, Shape{CacheType::kF32, 8, 1, 300}}) {
+        Shape{CacheType::kF16, 40, 5, 67}, Shape{CacheType::kF32, 8, 1, 300},
+        Shape{CacheType::kBF16, 24, 3, 67}, Shape{CacheType::kQ8, 40, 5, 67}}) {
     SCOPED_TRACE(Describe(shape));
     const Sequence sequence(table(), shape);
     const std::vector<float> whole = sequence.Attend(table(), 0, shape.tokens);

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/cache.h"
 #include "tensor/format.h"
 
 namespace fathom {
@@ -84,21 +85,6 @@ struct MatMulArgs {
 
 // ---- Attention over a paged cache --------------------------------------------------------------
 
-// Tokens of one cache page. Key tiles and softmax rescaling follow page boundaries, which depend on
-// a token's position alone.
-inline constexpr int kPageTokens = 32;
-
-enum class CacheType : uint8_t { kF32, kF16 };
-inline constexpr int64_t CacheTypeBytes(CacheType type) { return type == CacheType::kF32 ? 4 : 2; }
-
-// One (layer, kv head) slice of a page holds keys then values:
-//   keys   [head_dim][kPageTokens]   (transposed: a lane is a token)
-//   values [kPageTokens][head_dim]
-// so a slice has 2 * head_dim * kPageTokens elements.
-inline constexpr int64_t CacheSliceBytes(CacheType type, int64_t head_dim) {
-  return 2 * head_dim * kPageTokens * CacheTypeBytes(type);
-}
-
 // Stores the keys and values of `tokens` consecutive positions from `first_position` on, one kv
 // head.
 struct CacheStoreArgs {
@@ -134,14 +120,6 @@ struct AttentionArgs {
 inline constexpr int64_t kMaxHeadDim = 512;
 
 // ---- Attention over a cache of latents ----------------------------------------------------------
-
-// Multi-head latent attention (arXiv 2405.04434, section 2.1) keeps one vector per token and layer:
-// the latent that keys and values of all heads are made of, then the rotated key part that all
-// heads share. A layer's slice of a page is
-//   [kPageTokens][width]    width = latent + rotary values
-inline constexpr int64_t LatentSliceBytes(CacheType type, int64_t width) {
-  return width * kPageTokens * CacheTypeBytes(type);
-}
 
 // Stores the vectors of `tokens` consecutive positions from `first_position` on.
 struct LatentStoreArgs {

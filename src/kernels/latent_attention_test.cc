@@ -29,9 +29,9 @@ struct Shape {
 };
 
 std::string Describe(const Shape& shape) {
-  return std::string(shape.type == CacheType::kF32 ? "float32" : "half") + " cache, latent " +
-         std::to_string(shape.latent) + " + " + std::to_string(shape.rotary) + ", heads " +
-         std::to_string(shape.heads) + ", tokens " + std::to_string(shape.tokens);
+  return std::string(NameOf(shape.type)) + " cache, latent " + std::to_string(shape.latent) +
+         " + " + std::to_string(shape.rotary) + ", heads " + std::to_string(shape.heads) +
+         ", tokens " + std::to_string(shape.tokens);
 }
 
 // A sequence's latents in shuffled pages, each with a slice before and after the one that is used,
@@ -118,12 +118,13 @@ class LatentAttentionOps : public testing::TestWithParam<const KernelTable*> {
 
 std::vector<Shape> Shapes() {
   std::vector<Shape> shapes;
-  for (const CacheType type : {CacheType::kF32, CacheType::kF16}) {
+  for (const CacheType type : kCacheTypes) {
     shapes.push_back({type, 512, 64, 16, 37});  // DeepSeek-V2 and V3
     shapes.push_back({type, 16, 8, 4, 100});
     shapes.push_back({type, 24, 8, 3, 65});
     shapes.push_back({type, 20, 6, 5, 70});  // not a whole number of vectors
     shapes.push_back({type, 4, 2, 1, 33});
+    shapes.push_back({type, 60, 7, 2, 40});  // a group of scales across both parts
     shapes.push_back({type, kMaxLatentWidth - 64, 64, 2, 34});
     for (const int64_t tokens : {1, 2, 31, 32, 33, 64, 200}) {
       shapes.push_back({type, 64, 16, 8, tokens});
@@ -174,7 +175,8 @@ TEST_P(LatentAttentionOps, MatchesTheReference) {
 TEST_P(LatentAttentionOps, IsTheSameAtAnyChunkingAndSplit) {
   for (const Shape& shape :
        {Shape{CacheType::kF32, 64, 16, 5, 101}, Shape{CacheType::kF16, 64, 16, 30, 67},
-        Shape{CacheType::kF16, 20, 6, 3, 130}, Shape{CacheType::kF32, 8, 2, 1, 300}}) {
+        Shape{CacheType::kF16, 20, 6, 3, 130}, Shape{CacheType::kF32, 8, 2, 1, 300},
+        Shape{CacheType::kBF16, 20, 6, 3, 130}, Shape{CacheType::kQ8, 100, 30, 9, 67}}) {
     SCOPED_TRACE(Describe(shape));
     const Sequence sequence(table(), shape);
     const std::vector<float> whole = sequence.Attend(table(), 0, shape.tokens);

@@ -72,10 +72,11 @@ inline int64_t BytesOf(Format format, int64_t elements) {
 
 // IEEE half, bfloat16 and E4M3 (the variant "FN" without infinities: sign, four exponent bits with
 // bias 7, three fraction bits, NaN where all seven are set; OCP 8-bit floating point specification)
-// to float32 (exact), and float32 to half (round to nearest even).
+// to float32 (exact), and float32 to half and bfloat16 (round to nearest even).
 float HalfToFloat(uint16_t half);
 float BFloat16ToFloat(uint16_t value);
 float Float8ToFloat(uint8_t value);
 uint16_t FloatToHalf(float value);
+uint16_t FloatToBFloat16(float value);
 
 }  // namespace fathom

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/cpu/vector_ops-inl.h"
 #include "kernels/kernels.h"
@@ -28,24 +29,28 @@ inline constexpr bool kConvertsHalves = HWY_TARGET != HWY_SSE4 && HWY_TARGET != 
 // ---- Storing
 // -------------------------------------------------------------------------------------
 
-inline void StoreValue(float value, float* to) { *to = value; }
-inline void StoreValue(float value, hwy::float16_t* to) {
+inline void ConvertValue(float value, float* to) { *to = value; }
+inline void ConvertValue(float value, hwy::float16_t* to) {
   const uint16_t half = FloatToHalf(value);
   __builtin_memcpy(to, &half, sizeof(half));
+}
+inline void ConvertValue(float value, hwy::bfloat16_t* to) {
+  const uint16_t bits = FloatToBFloat16(value);
+  __builtin_memcpy(to, &bits, sizeof(bits));
 }
 
 // Converts a row of values to the cache's type.
 template <class T>
 void ConvertRow(const float* from, int64_t n, T* to) {
   int64_t i = 0;
-  if constexpr (sizeof(T) == 2 && kConvertsHalves) {
+  if constexpr (std::is_same_v<T, hwy::float16_t> && kConvertsHalves) {
     const FloatTag d;
     const hn::Rebind<hwy::float16_t, FloatTag> dh;
     for (; i + kLanes <= n; i += kLanes) {
       hn::StoreU(hn::DemoteTo(dh, hn::LoadU(d, from + i)), dh, to + i);
     }
   }
-  for (; i < n; ++i) StoreValue(from[i], to + i);
+  for (; i < n; ++i) ConvertValue(from[i], to + i);
 }
 
 template <class T>
@@ -62,12 +67,35 @@ void StoreTokens(const CacheStoreArgs& args) {
   }
 }
 
-void CacheStore(const CacheStoreArgs& args) noexcept {
-  if (args.type == CacheType::kF32) {
-    StoreTokens<float>(args);
-  } else {
-    StoreTokens<hwy::float16_t>(args);
+// Bytes are quantised as the reference does it: once a token, it is no work to speed up.
+template <>
+inline void StoreTokens<int8_t>(const CacheStoreArgs& args) {
+  for (int64_t t = 0; t < args.tokens; ++t) {
+    const int64_t position = args.first_position + t;
+    std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
+    const int64_t slot = position % kPageTokens;
+    StoreKey(args.type, slice, args.head_dim, slot, args.keys + t * args.key_stride);
+    StoreValue(args.type, slice, args.head_dim, slot, args.values + t * args.value_stride);
   }
+}
+
+// body(an element of the cache's type)
+template <class Body>
+void WithElement(CacheType type, Body&& body) {
+  switch (type) {
+    case CacheType::kF32:
+      return body(float{});
+    case CacheType::kF16:
+      return body(hwy::float16_t{});
+    case CacheType::kBF16:
+      return body(hwy::bfloat16_t{});
+    case CacheType::kQ8:
+      return body(int8_t{});
+  }
+}
+
+void CacheStore(const CacheStoreArgs& args) noexcept {
+  WithElement(args.type, [&]<class T>(T) { StoreTokens<T>(args); });
 }
 
 // ---- Attention
@@ -88,6 +116,19 @@ HWY_INLINE hn::Vec<D> LoadCache(D d, const float* from) {
 template <class D>
 HWY_INLINE hn::Vec<D> LoadCache(D d, const hwy::float16_t* from) {
   return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> LoadCache(D d, const hwy::bfloat16_t* from) {
+  const auto* bits = reinterpret_cast<const uint16_t*>(from);
+  const hn::RebindToUnsigned<D> wide;
+  const auto promoted = hn::PromoteTo(wide, hn::LoadU(hn::Rebind<uint16_t, D>(), bits));
+  return hn::BitCast(d, hn::ShiftLeft<16>(promoted));
+}
+// Without its scale.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadCache(D d, const int8_t* from) {
+  const hn::RebindToSigned<D> wide;
+  return hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(hn::Rebind<int8_t, D>(), from)));
 }
 
 // The state of a block of query rows.
@@ -255,10 +296,31 @@ void AddRows(QueryBlock& block, int64_t begin, const T* values, int64_t head_dim
 }
 
 inline const float* Widen(const float* from, int64_t /*n*/, float* /*buffer*/) { return from; }
-inline const float* Widen(const hwy::float16_t* from, int64_t n, float* buffer) {
+template <class T>
+const float* Widen(const T* from, int64_t n, float* buffer) {
   const FloatTag d;
   for (int64_t i = 0; i < n; i += kLanes) hn::StoreU(LoadCache(d, from + i), d, buffer + i);
   return buffer;
+}
+
+// A page of bytes as floats. Keys: a scale is a lane's.
+inline const float* WidenKeys(const int8_t* from, int64_t head_dim, const float* scales,
+                              float* buffer) {
+  const FloatTag d;
+  for (int64_t i = 0; i < head_dim * kPageTokens; i += kLanes) {
+    const auto scale = hn::LoadU(d, scales + i % kPageTokens);
+    hn::StoreU(hn::Mul(LoadCache(d, from + i), scale), d, buffer + i);
+  }
+  return buffer;
+}
+// `count` bytes that share a scale.
+inline void WidenRow(const int8_t* from, int64_t count, float scale, float* to) {
+  const FloatTag d;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    hn::StoreU(hn::Mul(LoadCache(d, from + i), hn::Set(d, scale)), d, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i]) * scale;
 }
 
 // How many tokens of the page rows from `begin` on may see.
@@ -297,19 +359,27 @@ void AttendBlock(const AttentionArgs& args, QueryBlock& block) {
     const T* values = keys + elements;
     int64_t counts[kBlockRows];
     CountSeen(block, begin, page, counts);
-    const bool direct = block.rows <= kDirectRows;
-    if (direct) {
-      ScoreRows<kTileQueries>(block, begin, keys, args.head_dim, args.scale);
+    const auto score = [&](const auto* of) {
+      ScoreRows<kTileQueries>(block, begin, of, args.head_dim, args.scale);
+      for (int64_t row = begin; row < block.rows; ++row) WeighPage(block, row, counts[row]);
+    };
+    const auto add = [&](const auto* of) {
+      AddRows<kTileQueries>(block, begin, of, args.head_dim, args.head_dim, counts, page == 0);
+    };
+    if constexpr (std::is_same_v<T, int8_t>) {
+      const auto* scales = reinterpret_cast<const float*>(keys + CacheScalesOffset(args.head_dim));
+      score(WidenKeys(keys, args.head_dim, scales, buffer));
+      for (int64_t slot = 0; slot < kPageTokens; ++slot) {
+        const int64_t at = slot * args.head_dim;
+        WidenRow(values + at, args.head_dim, scales[kPageTokens + slot], buffer + at);
+      }
+      add(buffer);
+    } else if (block.rows <= kDirectRows) {
+      score(keys);
+      add(values);
     } else {
-      ScoreRows<kTileQueries>(block, begin, Widen(keys, elements, buffer), args.head_dim,
-                              args.scale);
-    }
-    for (int64_t row = begin; row < block.rows; ++row) WeighPage(block, row, counts[row]);
-    if (direct) {
-      AddRows<kTileQueries>(block, begin, values, args.head_dim, args.head_dim, counts, page == 0);
-    } else {
-      AddRows<kTileQueries>(block, begin, Widen(values, elements, buffer), args.head_dim,
-                            args.head_dim, counts, page == 0);
+      score(Widen(keys, elements, buffer));
+      add(Widen(values, elements, buffer));
     }
   }
   DivideByTotals(block, args.head_dim);
@@ -333,11 +403,7 @@ void Attend(const AttentionArgs& args) {
 }
 
 void Attention(const AttentionArgs& args) noexcept {
-  if (args.type == CacheType::kF32) {
-    Attend<float>(args);
-  } else {
-    Attend<hwy::float16_t>(args);
-  }
+  WithElement(args.type, [&]<class T>(T) { Attend<T>(args); });
 }
 
 }  // namespace

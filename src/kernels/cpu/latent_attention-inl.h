@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cpu/attention-inl.h"
 #include "kernels/cpu/vector_ops-inl.h"
@@ -29,22 +30,28 @@ void StoreLatents(const LatentStoreArgs& args) {
   }
 }
 
-void LatentStore(const LatentStoreArgs& args) noexcept {
-  if (args.type == CacheType::kF32) {
-    StoreLatents<float>(args);
-  } else {
-    StoreLatents<hwy::float16_t>(args);
+template <>
+inline void StoreLatents<int8_t>(const LatentStoreArgs& args) {
+  for (int64_t t = 0; t < args.tokens; ++t) {
+    const int64_t position = args.first_position + t;
+    StoreLatent(args.type, args.pages[position / kPageTokens] + args.slice_offset, args.width,
+                position % kPageTokens, args.x + t * args.x_stride);
   }
+}
+
+void LatentStore(const LatentStoreArgs& args) noexcept {
+  WithElement(args.type, [&]<class T>(T) { StoreLatents<T>(args); });
 }
 
 // The first `count` lanes of a cached vector, zeros in the others; nothing after them is read.
 inline FloatVector LoadSomeCache(FloatTag d, const float* from, int64_t count) {
   return LoadSome(d, from, count);
 }
-inline FloatVector LoadSomeCache(FloatTag d, const hwy::float16_t* from, int64_t count) {
-  HWY_ALIGN hwy::float16_t padded[kLanes];
+template <class T>
+FloatVector LoadSomeCache(FloatTag d, const T* from, int64_t count) {
+  HWY_ALIGN T padded[kLanes];
   __builtin_memset(padded, 0, sizeof(padded));
-  __builtin_memcpy(padded, from, static_cast<std::size_t>(count) * sizeof(hwy::float16_t));
+  __builtin_memcpy(padded, from, static_cast<std::size_t>(count) * sizeof(T));
   return LoadCache(d, padded);
 }
 
@@ -117,6 +124,17 @@ void MeetPage(const LatentAttentionArgs& args, QueryBlock& block, int64_t begin,
   AddRows<kTileQueries>(block, begin, page, args.value_width, args.width, counts, first);
 }
 
+// A page of bytes and its scales as floats.
+inline void WidenLatents(const int8_t* page, int64_t width, float* buffer) {
+  const auto* scales = reinterpret_cast<const float*>(page + LatentScalesOffset(width));
+  for (int64_t slot = 0; slot < kPageTokens; ++slot) {
+    for (int64_t d = 0; d < width; d += kLatentGroup) {
+      const int64_t count = width - d < kLatentGroup ? width - d : kLatentGroup;
+      WidenRow(page + slot * width + d, count, *scales++, buffer + slot * width + d);
+    }
+  }
+}
+
 template <class T>
 void AttendLatentBlock(const LatentAttentionArgs& args, QueryBlock& block) {
   const int64_t elements = args.width * kPageTokens;
@@ -128,7 +146,10 @@ void AttendLatentBlock(const LatentAttentionArgs& args, QueryBlock& block) {
     const T* latents = reinterpret_cast<const T*>(args.pages[page] + args.slice_offset);
     int64_t counts[kBlockRows];
     CountSeen(block, begin, page, counts);
-    if (block.rows <= kDirectRows) {
+    if constexpr (std::is_same_v<T, int8_t>) {
+      WidenLatents(latents, args.width, buffer);
+      MeetPage(args, block, begin, buffer, counts, page == 0);
+    } else if (block.rows <= kDirectRows) {
       MeetPage(args, block, begin, latents, counts, page == 0);
     } else {
       // A page of halves is widened once for all rows, a page of floats is used as it is.
@@ -157,11 +178,7 @@ void AttendLatents(const LatentAttentionArgs& args) {
 }
 
 void LatentAttention(const LatentAttentionArgs& args) noexcept {
-  if (args.type == CacheType::kF32) {
-    AttendLatents<float>(args);
-  } else {
-    AttendLatents<hwy::float16_t>(args);
-  }
+  WithElement(args.type, [&]<class T>(T) { AttendLatents<T>(args); });
 }
 
 }  // namespace

@@ -148,36 +148,13 @@ void AddScaled(const float* x, float scale, int64_t n, float* accumulator) noexc
 // ---- The paged cache
 // -----------------------------------------------------------------------------
 
-float LoadCache(CacheType type, const std::byte* slice, int64_t index) {
-  if (type == CacheType::kF32) {
-    float value;
-    std::memcpy(&value, slice + index * 4, 4);
-    return value;
-  }
-  uint16_t half;
-  std::memcpy(&half, slice + index * 2, 2);
-  return HalfToFloat(half);
-}
-
-void StoreCache(CacheType type, std::byte* slice, int64_t index, float value) {
-  if (type == CacheType::kF32) {
-    std::memcpy(slice + index * 4, &value, 4);
-    return;
-  }
-  const uint16_t half = FloatToHalf(value);
-  std::memcpy(slice + index * 2, &half, 2);
-}
-
 void CacheStore(const CacheStoreArgs& args) noexcept {
   for (int64_t t = 0; t < args.tokens; ++t) {
     const int64_t position = args.first_position + t;
     const int64_t slot = position % kPageTokens;
     std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
-    const int64_t values_at = args.head_dim * kPageTokens + slot * args.head_dim;
-    for (int64_t d = 0; d < args.head_dim; ++d) {
-      StoreCache(args.type, slice, d * kPageTokens + slot, args.keys[t * args.key_stride + d]);
-      StoreCache(args.type, slice, values_at + d, args.values[t * args.value_stride + d]);
-    }
+    StoreKey(args.type, slice, args.head_dim, slot, args.keys + t * args.key_stride);
+    StoreValue(args.type, slice, args.head_dim, slot, args.values + t * args.value_stride);
   }
 }
 
@@ -186,7 +163,7 @@ double Score(const AttentionArgs& args, const float* q, int64_t position) {
   const int64_t slot = position % kPageTokens;
   double sum = 0.0;
   for (int64_t d = 0; d < args.head_dim; ++d) {
-    sum += static_cast<double>(q[d]) * LoadCache(args.type, slice, d * kPageTokens + slot);
+    sum += static_cast<double>(q[d]) * CachedKey(args.type, slice, args.head_dim, slot, d);
   }
   return sum * args.scale;
 }
@@ -200,10 +177,9 @@ void AttendOne(const AttentionArgs& args, const float* q, int64_t last, float* o
   for (int64_t p = 0; p <= last; ++p) {
     const double weight = std::exp(Score(args, q, p) - largest);
     const std::byte* slice = args.pages[p / kPageTokens] + args.slice_offset;
-    const int64_t values_at = args.head_dim * kPageTokens + p % kPageTokens * args.head_dim;
     total += weight;
     for (int64_t d = 0; d < args.head_dim; ++d) {
-      sums[d] += weight * LoadCache(args.type, slice, values_at + d);
+      sums[d] += weight * CachedValue(args.type, slice, args.head_dim, p % kPageTokens, d);
     }
   }
   for (int64_t d = 0; d < args.head_dim; ++d) out[d] = static_cast<float>(sums[d] / total);
@@ -222,19 +198,16 @@ void LatentStore(const LatentStoreArgs& args) noexcept {
   for (int64_t t = 0; t < args.tokens; ++t) {
     const int64_t position = args.first_position + t;
     std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
-    const int64_t at = position % kPageTokens * args.width;
-    for (int64_t d = 0; d < args.width; ++d) {
-      StoreCache(args.type, slice, at + d, args.x[t * args.x_stride + d]);
-    }
+    StoreLatent(args.type, slice, args.width, position % kPageTokens, args.x + t * args.x_stride);
   }
 }
 
 double LatentScore(const LatentAttentionArgs& args, const float* q, int64_t position) {
   const std::byte* slice = args.pages[position / kPageTokens] + args.slice_offset;
-  const int64_t at = position % kPageTokens * args.width;
   double sum = 0.0;
   for (int64_t d = 0; d < args.width; ++d) {
-    sum += static_cast<double>(q[d]) * LoadCache(args.type, slice, at + d);
+    sum += static_cast<double>(q[d]) *
+           CachedLatent(args.type, slice, args.width, position % kPageTokens, d);
   }
   return sum * args.scale;
 }
@@ -248,10 +221,9 @@ void AttendLatents(const LatentAttentionArgs& args, const float* q, int64_t last
   for (int64_t p = 0; p <= last; ++p) {
     const double weight = std::exp(LatentScore(args, q, p) - largest);
     const std::byte* slice = args.pages[p / kPageTokens] + args.slice_offset;
-    const int64_t at = p % kPageTokens * args.width;
     total += weight;
     for (int64_t d = 0; d < args.value_width; ++d) {
-      sums[d] += weight * LoadCache(args.type, slice, at + d);
+      sums[d] += weight * CachedLatent(args.type, slice, args.width, p % kPageTokens, d);
     }
   }
   for (int64_t d = 0; d < args.value_width; ++d) out[d] = static_cast<float>(sums[d] / total);

@@ -51,10 +51,10 @@ void Decode(const Linear& layer, float* to) {
 
 void LoadLatent(const NaiveLatentArgs& args, int64_t position, float* to) {
   const int64_t width = args.shape.width();
-  const std::byte* from = args.pages[position / kPageTokens] + args.layer_offset +
-                          position % kPageTokens * width * CacheTypeBytes(args.type);
-  const Format format = args.type == CacheType::kF32 ? Format::kF32 : Format::kF16;
-  RowOf(format).decode(from, to, width);
+  const std::byte* slice = args.pages[position / kPageTokens] + args.layer_offset;
+  for (int64_t d = 0; d < width; ++d) {
+    to[d] = CachedLatent(args.type, slice, width, position % kPageTokens, d);
+  }
 }
 
 // key and value of one token, from its latent.
