@@ -127,8 +127,13 @@ def main():
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
-    except (OSError, zipfile.BadZipFile) as error:
-        print(f"error: cannot keep the default model: {error}", file=sys.stderr)
+    except zipfile.BadZipFile as error:
+        print(f"error: the default model's package is broken: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = error.filename2 or error.filename or data_folder()
+        print(f"error: cannot keep the default model in {data_folder()}: {place}: {error.strerror} "
+              "(set XDG_DATA_HOME to a folder that can be written)", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

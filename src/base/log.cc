@@ -16,8 +16,6 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
       return spdlog::level::warn;
     case LogLevel::kError:
       return spdlog::level::err;
-    case LogLevel::kOff:
-      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -33,8 +31,6 @@ spdlog::logger& Logger() {
 }
 
 }  // namespace
-
-void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
 
 void Log(LogLevel level, std::string_view message) { Logger().log(ToSpdlog(level), "{}", message); }
 

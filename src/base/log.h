@@ -5,10 +5,7 @@
 
 namespace fathom {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
-
-// Lines below `level` are dropped. The default is kInfo.
-void SetLogLevel(LogLevel level);
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 void Log(LogLevel level, std::string_view message);
 

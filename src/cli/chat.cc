@@ -154,7 +154,6 @@ class ChatLoop {
   bool Command(const std::string& line) {
     const Conversation::Outcome outcome = conversation_.Execute(line);
     Say(outcome.text);
-    if (outcome.about_thinking && !chat_.thinks()) Say("This model does not think.");
     if (outcome.show_stats) {
       Say(last_usage_ ? UsageText(*last_usage_, last_reasoning_tokens_) : "No reply yet.");
     }
@@ -232,6 +231,7 @@ int Chat(const Context& context, const ChatFlags& flags) {
   }
   ChatService chat(std::move(loaded), ToEngineOptions(flags.model));
   CheckThinking(chat, flags.sampling);
+  conversation.model_thinks = chat.thinks();
   const bool interactive = StdinIsTerminal() && StdoutIsTerminal();
   ChatLoop loop(chat, std::move(conversation), interactive, interactive && !context.no_color,
                 context.DataFolder() / "chat_history");

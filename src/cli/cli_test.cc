@@ -63,7 +63,7 @@ TEST(ThinkingTest, CommandsAndFlags) {
   EXPECT_EQ(conversation.Execute("/think").text, "Thinking as the model has it.");
   EXPECT_EQ(conversation.Execute("/think off").text, "Thinking is off.");
   EXPECT_EQ(conversation.options().thinking, false);
-  EXPECT_TRUE(conversation.Execute("/think on").about_thinking);
+  EXPECT_EQ(conversation.Execute("/think on").text, "Thinking is on.");
   EXPECT_EQ(conversation.options().thinking, true);
   EXPECT_THROW(conversation.Execute("/think hard"), Error);
   EXPECT_EQ(conversation.options().thinking, true);
@@ -72,6 +72,10 @@ TEST(ThinkingTest, CommandsAndFlags) {
   EXPECT_EQ(conversation.Execute("/set think_budget 100").text, "think-budget 100");
   EXPECT_EQ(conversation.options().thinking_budget, 100);
   EXPECT_EQ(conversation.Execute("/set think-budget none").text, "think-budget none");
+  conversation.model_thinks = false;
+  EXPECT_THROW(conversation.Execute("/think on"), Error);
+  EXPECT_FALSE(conversation.options().thinking.has_value());
+  EXPECT_EQ(conversation.Execute("/think off").text, "This model does not think.");
 
   SamplingFlags flags;
   EXPECT_FALSE(ToGenerationOptions(flags, {}).thinking.has_value());

@@ -237,6 +237,10 @@ std::string Conversation::SetOption(std::string_view arguments) {
 }
 
 std::string Conversation::SetThinking(std::string_view argument) {
+  if (!model_thinks) {
+    if (argument != "on") return "This model does not think.";
+    throw Error(ErrorCode::kUnsupported, "this model does not think");
+  }
   if (argument == "on" || argument == "off") {
     options_.thinking = argument == "on";
   } else if (argument == "auto") {
@@ -272,7 +276,7 @@ Conversation::Outcome Conversation::Execute(std::string_view line) {
       system_ = argument;
     return {system_.empty() ? "No system prompt." : "System prompt: " + system_};
   }
-  if (command == "/think") return {.text = SetThinking(rest), .about_thinking = true};
+  if (command == "/think") return {SetThinking(rest)};
   if (command == "/save") {
     need_file();
     Save(argument);

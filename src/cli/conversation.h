@@ -38,12 +38,12 @@ class Conversation {
     std::string text;  // to show; may be empty
     bool quit = false;
     bool show_stats = false;
-    bool about_thinking = false;
   };
   // Executes a line that IsCommand. Throws Error(kInvalidArgument) for one that makes no sense.
   Outcome Execute(std::string_view line);
   static bool IsCommand(std::string_view line);
   bool stats_after_reply = false;
+  bool model_thinks = true;  // where it does not, nothing about its thinking can be set
 
  private:
   std::string SetOption(std::string_view arguments);

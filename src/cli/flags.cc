@@ -2,6 +2,7 @@
 // standard input. Not for: what a single subcommand does.
 #include "cli/flags.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -185,6 +186,10 @@ std::string ReadText(const TextFlags& flags) {
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(flags.file.c_str(), "rb"),
                                                          std::fclose);
     if (!file) throw SystemError(errno, "cannot open " + flags.file);
+    struct stat about {};
+    if (::fstat(::fileno(file.get()), &about) == 0 && S_ISDIR(about.st_mode)) {
+      throw Error(ErrorCode::kInvalidArgument, flags.file + " is a folder, not a file with text");
+    }
     return ReadStream(file.get(), flags.file);
   }
   if (flags.text && *flags.text != "-") return *flags.text;

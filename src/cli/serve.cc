@@ -111,6 +111,7 @@ void AddServe(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--port", flags->server.port, "Port to listen on; 0: any free one")
       ->type_name("N")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   command
       ->add_option("--api-key", flags->server.api_key,

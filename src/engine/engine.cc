@@ -29,7 +29,8 @@ constexpr int64_t kDefaultContexts = 16;
 
 int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-std::string Megabytes(int64_t bytes) {
+std::string SizeText(int64_t bytes) {
+  if (bytes < 1 << 20) return std::to_string(bytes) + " bytes";
   return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB";
 }
 
@@ -77,16 +78,17 @@ Settings Resolve(const Model& model, const EngineOptions& options) {
   }
   if (available > 0 && cache_bytes > available) {
     throw Error(ErrorCode::kOutOfMemory,
-                "the KV cache needs " + Megabytes(cache_bytes) + " but only " +
-                    Megabytes(available) + " of memory are available",
+                "the KV cache needs " + SizeText(cache_bytes) + " but only " + SizeText(available) +
+                    " of memory are available",
                 "lower --cache-size or --ctx");
   }
   const int64_t pages = cache_bytes / s.page_bytes;
   if (pages < PagesFor(s.context_length)) {
-    throw Error(ErrorCode::kOutOfMemory,
+    // Two wishes that contradict each other, or one that this machine's memory does.
+    throw Error(options.cache_bytes > 0 ? ErrorCode::kInvalidArgument : ErrorCode::kOutOfMemory,
                 "a context of " + std::to_string(s.context_length) + " tokens needs " +
-                    Megabytes(PagesFor(s.context_length) * s.page_bytes) +
-                    " of KV cache, but the cache has " + Megabytes(cache_bytes),
+                    SizeText(PagesFor(s.context_length) * s.page_bytes) +
+                    " of KV cache, but the cache has " + SizeText(cache_bytes),
                 "raise --cache-size or lower --ctx");
   }
   s.pages = static_cast<int32_t>(std::min<int64_t>(pages, INT32_MAX / 2));

@@ -99,7 +99,7 @@ AccessPolicy::AccessPolicy(std::string bind_host, std::string api_key,
     throw Error(ErrorCode::kInvalidArgument,
                 "refusing to listen on " + bind_host_ +
                     " without a key: anybody on the network could use the model",
-                "set an API key, or listen on 127.0.0.1");
+                "give one with FATHOM_API_KEY or --api-key, or listen on 127.0.0.1");
   }
   for (const std::string& host : allowed_hosts) allowed_.push_back(Lower(host));
 }
@@ -133,8 +133,9 @@ void AccessPolicy::CheckHostAndOrigin(const HttpRequest& request) const {
                                       : "the Host header " + Quoted(host) + " is malformed");
   }
   if (!HostAllowed(*parsed)) {
-    throw Forbidden("the host " + Quoted(host) +
-                    " is not served here; allow it when starting the server if it is meant to be");
+    throw Forbidden(
+        "the host " + Quoted(host) +
+        " is not served here; if it is meant to be, start the server with --allow-host");
   }
   if (request.CountOf("origin") == 0) return;
   const std::string_view origin = request.Header("origin");
@@ -145,7 +146,7 @@ void AccessPolicy::CheckHostAndOrigin(const HttpRequest& request) const {
   if (request.CountOf("origin") > 1 || (!same && !OriginListed(origin))) {
     throw Forbidden(
         "the origin " + Quoted(origin) +
-        " may not use this server; allow it when starting the server if it is meant to");
+        " may not use this server; if it is meant to, start the server with --allow-host");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/json.h"
@@ -107,6 +108,60 @@ class Fields {
   std::string path_;
 };
 
+// ---- What is not supported ----------------------------------------------------------------------
+
+// A field of OpenAI's or DeepSeek's API that would change the reply and that Fathom does not have.
+// It must not be ignored, unless it says what happens anyway.
+struct UnsupportedField {
+  const char* name;
+  bool (*harmless)(const Json& value);
+  const char* harmless_values;  // for the message; empty: any value but an empty one is refused
+};
+
+bool IsEmpty(const Json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  if (value.is_boolean()) return !value.get<bool>();
+  return value.is_structured() && value.empty();
+}
+bool IsNoChoice(const Json& value) { return value == "none" || value == "auto"; }
+
+constexpr UnsupportedField kBodyFields[] = {
+    {"functions", IsEmpty, ""},
+    {"function_call", IsNoChoice, "none or auto"},
+    {"tool_choice", IsNoChoice, "none or auto without tools"},
+    {"logit_bias", IsEmpty, ""},
+    {"suffix", IsEmpty, ""},
+};
+constexpr UnsupportedField kChatFields[] = {
+    {"audio", IsEmpty, ""},
+    {"echo", IsEmpty, "false"},
+    {"modalities", [](const Json& value) { return value == Json::array({"text"}); }, "[\"text\"]"},
+    {"prediction", IsEmpty, ""},
+    // What DeepSeek and OpenAI take where nothing is said, and no thinking.
+    {"reasoning_effort",
+     [](const Json& value) { return value == "none" || value == "medium" || value == "high"; },
+     "none, medium or high"},
+    {"verbosity", [](const Json& value) { return value == "medium"; }, "medium"},
+    {"web_search_options", [](const Json&) { return false; }, ""},
+};
+constexpr UnsupportedField kMessageFields[] = {
+    {"audio", IsEmpty, ""},
+    {"function_call", IsEmpty, ""},
+    {"prefix", IsEmpty, "false"},
+};
+
+void RefuseUnsupported(std::span<const UnsupportedField> unsupported, const Fields& fields) {
+  for (const UnsupportedField& field : unsupported) {
+    const Json* value = fields.Find(field.name);
+    if (value == nullptr || field.harmless(*value)) continue;
+    const std::string path = fields.PathOf(field.name);
+    const std::string values = field.harmless_values;
+    throw BadRequest(
+        path, "'" + path + "' is not supported" + (values.empty() ? "" : " other than " + values),
+        "unsupported");
+  }
+}
+
 // ---- Messages ----------------------------------------------------------------------------------
 
 Role ReadRole(const Fields& message) {
@@ -117,9 +172,8 @@ Role ReadRole(const Fields& message) {
   if (*role == "user") return Role::kUser;
   if (*role == "assistant") return Role::kAssistant;
   if (*role == "tool" || *role == "function") {
-    throw BadRequest(
-        path, "tools are not supported by this model, so '" + path + "' cannot be '" + *role + "'",
-        "unsupported");
+    throw BadRequest(path, "tools are not supported, so '" + path + "' cannot be '" + *role + "'",
+                     "unsupported");
   }
   throw BadRequest(path,
                    "'" + path + "' must be system, developer, user or assistant, but is '" +
@@ -144,10 +198,10 @@ std::string ReadParts(const Json& parts, const std::string& path) {
       throw BadRequest(part_path + ".type", "'" + part_path + ".type' is missing", "missing_field");
     }
     if (*type != "text") {
-      throw BadRequest(part_path + ".type",
-                       "content of type '" + type->substr(0, 64) +
-                           "' is not supported by this model, only text is",
-                       "unsupported");
+      throw BadRequest(
+          part_path + ".type",
+          "content of type '" + type->substr(0, 64) + "' is not supported, only text is",
+          "unsupported");
     }
     const std::string* part_text = fields.String("text");
     if (part_text == nullptr) {
@@ -164,9 +218,9 @@ ChatMessage ReadMessage(const Json& value, const std::string& path) {
   ChatMessage message;
   message.role = ReadRole(fields);
   if (const Json* calls = fields.Find("tool_calls"); calls != nullptr && !calls->empty()) {
-    throw BadRequest(fields.PathOf("tool_calls"), "tools are not supported by this model",
-                     "unsupported");
+    throw BadRequest(fields.PathOf("tool_calls"), "tools are not supported", "unsupported");
   }
+  RefuseUnsupported(kMessageFields, fields);
   const Json* content = fields.Find("content");
   if (content == nullptr) {
     // An assistant may have said nothing; anybody else must say something, if only "".
@@ -339,13 +393,12 @@ void ReadLogprobs(ApiKind kind, const Fields& body, GenerationOptions& options) 
   if (wanted) options.top_logprobs = static_cast<int32_t>(top.value_or(0));
 }
 
-// Fields that would change the reply and that are not there must not be ignored.
 void RefuseUnsupported(ApiKind kind, const Fields& body) {
-  for (const char* name : {"tools", "functions"}) {
-    if (const Json* value = body.Find(name); value != nullptr && !value->empty()) {
-      throw BadRequest(name, "tools are not supported by this model", "unsupported");
-    }
+  if (const Json* tools = body.Find("tools"); tools != nullptr && !tools->empty()) {
+    throw BadRequest("tools", "tools are not supported", "unsupported");
   }
+  RefuseUnsupported(kBodyFields, body);
+  if (kind == ApiKind::kChat) RefuseUnsupported(kChatFields, body);
   if (const Json* format = body.Find("response_format")) {
     if (!format->is_object()) WrongType("response_format", "an object", *format);
     const std::string* type = Fields(*format, "response_format").String("type");
@@ -355,30 +408,27 @@ void RefuseUnsupported(ApiKind kind, const Fields& body) {
                        "unsupported");
     }
   }
-  if (const Json* bias = body.Find("logit_bias"); bias != nullptr && !bias->empty()) {
-    throw BadRequest("logit_bias", "'logit_bias' is not supported", "unsupported");
-  }
-  if (kind != ApiKind::kCompletion) return;
-  if (const std::string* suffix = body.String("suffix"); suffix != nullptr && !suffix->empty()) {
-    throw BadRequest("suffix", "'suffix' is not supported by this model", "unsupported");
-  }
   const int64_t n = body.Integer("n", 1, kMaxChoices).value_or(1);
   if (const auto best_of = body.Integer("best_of", 1, 128); best_of && *best_of != n) {
     throw BadRequest("best_of", "'best_of' is not supported unless it equals 'n'", "unsupported");
   }
 }
 
-void CheckModel(const Fields& body, const std::string& model_name) {
+void CheckModel(const Fields& body, const std::string& name) {
   const std::string* model = body.String("model");
-  if (model == nullptr || model->empty() || *model == "default" || *model == model_name) return;
-  throw ApiError(404, "invalid_request_error", "model_not_found", "model",
-                 "the model '" + model->substr(0, 128) + "' does not exist; this server has '" +
-                     model_name + "'");
+  if (model == nullptr || model->empty() || *model == "default" || *model == name) return;
+  throw ApiError(
+      404, "invalid_request_error", "model_not_found", "model",
+      "the model '" + model->substr(0, 128) + "' does not exist; this server has '" + name + "'");
 }
 
 // DeepSeek's switch, then what servers of open models call the same: a variable of the template,
 // and a limit.
-void ReadThinking(const Fields& body, GenerationOptions& options) {
+void ReadThinking(const Fields& body, const ServedModel& model, GenerationOptions& options) {
+  const char* param = "thinking";
+  if (const std::string* effort = body.String("reasoning_effort"); effort && *effort == "none") {
+    options.thinking = false;
+  }
   if (const Json* variables = body.Find("chat_template_kwargs")) {
     if (!variables->is_object()) WrongType("chat_template_kwargs", "an object", *variables);
     const Fields fields(*variables, "chat_template_kwargs");
@@ -389,6 +439,7 @@ void ReadThinking(const Fields& body, GenerationOptions& options) {
                          "unsupported");
       }
       if (!value.is_null()) options.thinking = fields.Boolean(name.c_str(), false);
+      param = "chat_template_kwargs";
     }
   }
   if (const Json* thinking = body.Find("thinking")) {
@@ -404,15 +455,18 @@ void ReadThinking(const Fields& body, GenerationOptions& options) {
                        "invalid_value");
     }
     if (*type != "adaptive") options.thinking = *type == "enabled";
+    param = "thinking";
+  }
+  if (options.thinking == true && !model.thinks) {
+    throw BadRequest(param, "the model '" + model.name + "' cannot think", "unsupported");
   }
   options.thinking_budget =
       body.Integer("thinking_budget", 0, std::numeric_limits<int32_t>::max()).value_or(-1);
 }
 
-GenerationOptions ReadOptions(ApiKind kind, const Fields& body,
-                              const RecommendedSampling& recommended) {
+GenerationOptions ReadOptions(ApiKind kind, const Fields& body, const ServedModel& model) {
   GenerationOptions options;
-  ReadSampling(body, recommended, options.sampling);
+  ReadSampling(body, model.sampling, options.sampling);
   ReadSeed(body, options);
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   // An echo of the prompt alone may be wanted, for its log-probabilities.
@@ -425,7 +479,7 @@ GenerationOptions ReadOptions(ApiKind kind, const Fields& body,
   options.stop = ReadStops(body);
   ReadLogprobs(kind, body, options);
   options.ignore_eos = body.Boolean("ignore_eos", false);
-  if (kind == ApiKind::kChat) ReadThinking(body, options);
+  if (kind == ApiKind::kChat) ReadThinking(body, model, options);
   return options;
 }
 
@@ -438,15 +492,14 @@ ChatRequest ApiRequest::ReplyRequest(std::size_t reply) const {
   return request;
 }
 
-ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::string& model_name,
-                           const RecommendedSampling& recommended) {
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const ServedModel& model) {
   const Json json = ParseJson(text, "the request body");
   if (!json.is_object()) {
     throw BadRequest("", "the request body must be a JSON object, but is " + TypeOf(json),
                      "invalid_type");
   }
   const Fields body(json);
-  CheckModel(body, model_name);
+  CheckModel(body, model.name);
   RefuseUnsupported(kind, body);
 
   ApiRequest request;
@@ -460,7 +513,7 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const std::strin
   }
 
   ChatRequest common;
-  common.options = ReadOptions(kind, body, recommended);
+  common.options = ReadOptions(kind, body, model);
   if (const std::string* user = body.String("user_id")) {
     if (user->size() > kMaxUserIdBytes) {
       throw BadRequest("user_id",

@@ -34,11 +34,16 @@ struct ApiRequest {
   ChatRequest ReplyRequest(std::size_t reply) const;
 };
 
-// `model_name` is the loaded model; a request may also call it "default", or name none. A request
-// without a temperature is sampled as `recommended` for the model; with a temperature of its own,
-// top_p is 1 unless given, as clients of the OpenAI API expect. Throws ApiError: 400 naming the
-// field, 404 "model_not_found".
-ApiRequest ParseApiRequest(ApiKind kind, std::string_view body, const std::string& model_name,
-                           const RecommendedSampling& recommended = {});
+// What a request needs to know of the model that serves it.
+struct ServedModel {
+  std::string name;  // a request may also call it "default", or name none
+  RecommendedSampling sampling = {};
+  bool thinks = false;
+};
+
+// A request without a temperature is sampled as the model's authors advise; with a temperature of
+// its own, top_p is 1 unless given, as clients of the OpenAI API expect. Throws ApiError: 400
+// naming the field, 404 "model_not_found".
+ApiRequest ParseApiRequest(ApiKind kind, std::string_view body, const ServedModel& model);
 
 }  // namespace fathom

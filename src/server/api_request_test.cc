@@ -9,12 +9,14 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+const ServedModel kTiny{.name = "tiny", .thinks = true};
+
 ApiRequest Chat(const std::string& fields) {
   return ParseApiRequest(ApiKind::kChat,
-                         R"({"messages":[{"role":"user","content":"hi"}])" + fields + "}", "tiny");
+                         R"({"messages":[{"role":"user","content":"hi"}])" + fields + "}", kTiny);
 }
 ApiRequest Completion(const std::string& fields) {
-  return ParseApiRequest(ApiKind::kCompletion, R"({"prompt":"hi")" + fields + "}", "tiny");
+  return ParseApiRequest(ApiKind::kCompletion, R"({"prompt":"hi")" + fields + "}", kTiny);
 }
 
 struct Refusal {
@@ -25,7 +27,7 @@ struct Refusal {
 };
 Refusal RefusalOf(ApiKind kind, const std::string& body) {
   try {
-    ParseApiRequest(kind, body, "tiny");
+    ParseApiRequest(kind, body, kTiny);
   } catch (const Error& error) {
     const ApiError api = ToApiError(error);
     return {api.status(), api.param(), api.api_code(), api.what()};
@@ -55,7 +57,7 @@ TEST(ChatRequestBody, MessagesOfEveryRoleAndShape) {
       {"role":"user","content":[{"type":"text","text":"a "},{"type":"text","text":"b"}]},
       {"role":"assistant","content":null}, {"role":"assistant"},
       {"role":"user","content":"","name":"joe"}]})",
-                                             "tiny");
+                                             kTiny);
   const auto& messages = MessagesOf(request);
   ASSERT_EQ(messages.size(), 6u);
   EXPECT_EQ(messages[0].role, Role::kSystem);
@@ -83,8 +85,8 @@ TEST(ChatRequestBody, DefaultsAreThoseOfTheHeader) {
 
 TEST(ChatRequestBody, OwnTemperatureTurnsTheDefaultTopPOff) {
   const SamplingParams advised =
-      ParseApiRequest(ApiKind::kChat, R"({"messages":[{"role":"user","content":"hi"}]})", "tiny",
-                      {.temperature = 0.25, .top_p = 0.5})
+      ParseApiRequest(ApiKind::kChat, R"({"messages":[{"role":"user","content":"hi"}]})",
+                      {.name = "tiny", .sampling = {.temperature = 0.25, .top_p = 0.5}})
           .prompts[0]
           .options.sampling;
   EXPECT_EQ(advised.temperature, 0.25f);
@@ -163,14 +165,14 @@ TEST(ChatRequestBody, ModelByNameOrDefault) {
 
 TEST(ChatRequestBody, NulCharactersInsideStringsAreText) {
   const ApiRequest request = ParseApiRequest(
-      ApiKind::kChat, R"({"messages":[{"role":"user","content":"a\u0000b"}]})", "tiny");
+      ApiKind::kChat, R"({"messages":[{"role":"user","content":"a\u0000b"}]})", kTiny);
   EXPECT_EQ(MessagesOf(request)[0].content, std::string("a\0b", 3));
 }
 
 TEST(CompletionRequestBody, PromptsOfEveryShape) {
   EXPECT_EQ(std::get<std::string>(Completion("").prompts[0].prompt), "hi");
   const auto parse = [](const char* body) {
-    return ParseApiRequest(ApiKind::kCompletion, body, "tiny");
+    return ParseApiRequest(ApiKind::kCompletion, body, kTiny);
   };
   EXPECT_EQ(parse(R"({"prompt":["a","b"],"n":2})").replies(), 4u);
   EXPECT_THAT(std::get<std::vector<TokenId>>(parse(R"({"prompt":[3,4]})").prompts[0].prompt),
@@ -265,17 +267,97 @@ TEST(BadChatRequest, OutOfRange) {
 }
 
 TEST(BadChatRequest, WhatIsNotSupportedIsSaidSo) {
-  for (const char* field :
-       {R"("tools":[{"type":"function"}])", R"("functions":[{}])", R"("logit_bias":{"1":2})",
-        R"("response_format":{"type":"json_object"})"}) {
-    EXPECT_EQ(RefusedField(field).code, "unsupported") << field;
+  const std::pair<const char*, const char*> both[] = {
+      {"tools", R"([{"type":"function"}])"},
+      {"functions", "[{}]"},
+      {"function_call", R"({"name":"f"})"},
+      {"tool_choice", R"("required")"},
+      {"tool_choice", R"({"type":"function","function":{"name":"f"}})"},
+      {"logit_bias", R"({"1":2})"},
+      {"suffix", R"("b")"},
+      {"best_of", "3"},
+  };
+  const std::pair<const char*, const char*> chat_only[] = {
+      {"audio", R"({"voice":"alloy","format":"wav"})"},
+      {"echo", "true"},
+      {"modalities", R"(["text","audio"])"},
+      {"prediction", R"({"type":"content","content":"x"})"},
+      {"reasoning_effort", R"("low")"},
+      {"reasoning_effort", R"("xhigh")"},
+      {"verbosity", R"("low")"},
+      {"web_search_options", "{}"},
+  };
+  const auto check = [](const Refusal& refusal, const std::string& name) {
+    EXPECT_EQ(refusal.status, 400) << name;
+    EXPECT_EQ(refusal.code, "unsupported") << name;
+    EXPECT_EQ(refusal.param, name);
+    EXPECT_THAT(refusal.message, testing::Not(HasSubstr("this model"))) << name;
+  };
+  for (const auto& [name, value] : both) {
+    const std::string field = "\"" + std::string(name) + "\":" + value;
+    check(RefusedField(field), name);
+    check(RefusedCompletion(R"("prompt":"a",)" + field), name);
   }
+  for (const auto& [name, value] : chat_only) {
+    check(RefusedField("\"" + std::string(name) + "\":" + value), name);
+  }
+  EXPECT_EQ(RefusedField(R"("response_format":{"type":"json_object"})").param,
+            "response_format.type");
+  const auto message = [](const char* fields) {
+    return RefusedMessages(R"([{"role":"assistant","content":"x",)" + std::string(fields) + "}]");
+  };
+  check(message(R"("prefix":true)"), "messages[0].prefix");
+  check(message(R"("audio":{"id":"a"})"), "messages[0].audio");
+  check(message(R"("function_call":{"name":"f"})"), "messages[0].function_call");
   EXPECT_EQ(RefusedMessages(R"([{"role":"tool","content":"x"}])").code, "unsupported");
   EXPECT_EQ(
       RefusedMessages(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])").code,
       "unsupported");
-  EXPECT_EQ(RefusedCompletion(R"("prompt":"a","suffix":"b")").param, "suffix");
-  EXPECT_EQ(RefusedCompletion(R"("prompt":"a","best_of":3)").param, "best_of");
+}
+
+// What would happen anyway, and what changes no reply.
+TEST(ChatRequestBody, HarmlessFieldsAreAccepted) {
+  const std::string both =
+      R"(,"best_of":1,"suffix":null,"functions":[],"function_call":"none","tool_choice":"auto",
+      "logit_bias":{},"tools":[],"user":"u","metadata":{"a":"b"},"store":true,
+      "service_tier":"auto","stream_options":{"include_obfuscation":false},
+      "safety_identifier":"s","prompt_cache_key":"k","parallel_tool_calls":true)";
+  Chat(both);
+  Completion(both);
+  Completion(R"(,"suffix":"")");
+  Chat(R"(,"modalities":["text"],"audio":null,"echo":false,"prediction":null,
+       "web_search_options":null,"reasoning_effort":"high","verbosity":"medium")");
+  EXPECT_EQ(Completion(R"(,"best_of":2,"n":2)").replies(), 2u);
+}
+
+TEST(ChatRequestBody, ReasoningEffortNoneIsNoThinking) {
+  EXPECT_EQ(Chat(R"(,"reasoning_effort":"none")").prompts[0].options.thinking, false);
+  EXPECT_FALSE(Chat(R"(,"reasoning_effort":"medium")").prompts[0].options.thinking.has_value());
+}
+
+TEST(BadChatRequest, ThinkingIsRefusedWhereTheModelCannot) {
+  const auto refusal = [](const std::string& field) -> Refusal {
+    try {
+      ParseApiRequest(ApiKind::kChat,
+                      R"({"messages":[{"role":"user","content":"hi"}],)" + field + "}",
+                      {.name = "plain"});
+    } catch (const ApiError& error) {
+      return {error.status(), error.param(), error.api_code(), error.what()};
+    }
+    return {};
+  };
+  const Refusal enabled = refusal(R"("thinking":{"type":"enabled"})");
+  EXPECT_EQ(enabled.status, 400);
+  EXPECT_EQ(enabled.param, "thinking");
+  EXPECT_EQ(enabled.code, "unsupported");
+  EXPECT_THAT(enabled.message, HasSubstr("the model 'plain' cannot think"));
+  EXPECT_EQ(refusal(R"("chat_template_kwargs":{"enable_thinking":true})").param,
+            "chat_template_kwargs");
+  for (const char* fine :
+       {R"("thinking":{"type":"disabled"})", R"("thinking":{"type":"adaptive"})",
+        R"("chat_template_kwargs":{"enable_thinking":false})", R"("thinking_budget":5)"}) {
+    EXPECT_EQ(refusal(fine).status, 0) << fine;
+  }
 }
 
 TEST(BadCompletionRequest, Prompts) {

@@ -84,8 +84,8 @@ Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& b
   Generation generation;
   const char* prompt_param = kind == ApiKind::kChat ? "messages" : "prompt";
   try {
-    const ApiRequest request =
-        ParseApiRequest(kind, body, chat.model().name, chat.model().sampling);
+    const ServedModel model{chat.model().name, chat.model().sampling, chat.thinks()};
+    const ApiRequest request = ParseApiRequest(kind, body, model);
     generation.stream = request.stream;
     generation.events = std::make_shared<EventQueue>();
     generation.reply.emplace(HeadOf(chat, request));

@@ -49,11 +49,11 @@ tcp::endpoint EndpointOf(const ServerOptions& options) {
   const std::string where = options.host + " port " + std::to_string(options.port);
   if (code == asio::error::address_in_use) {
     throw Error(ErrorCode::kUnavailable, "cannot listen on " + where + ": the port is in use",
-                "stop what uses it or choose another port");
+                "stop what uses it, or choose another port with --port");
   }
   if (code == asio::error::access_denied) {
     throw Error(ErrorCode::kPermission, "cannot listen on " + where + ": permission denied",
-                "choose a port from 1024 on");
+                "choose a port from 1024 on with --port");
   }
   throw Error(ErrorCode::kInvalidArgument, "cannot listen on " + where + ": " + code.message());
 }

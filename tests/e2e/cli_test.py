@@ -29,6 +29,7 @@ import tiny_model
 PROGRAM = os.environ["FATHOM_PROGRAM"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/goldens/model/llama_gqa"
+LATENT = ROOT / "tests/goldens/model/deepseek_v3"
 DIRECTORY = ROOT / "tests/goldens/model/qwen2_bf16"
 PULLED = "deepseek-r1-distill-llama-8b-q4_k_m"  # a catalogue row of one GGUF whose size is not known
 PULLED_PATH = "/unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF/resolve/main/DeepSeek-R1-Distill-Llama-8B-Q4_K_M.gguf"
@@ -147,7 +148,10 @@ class Flags(CliTest):
 
     def test_bad_values(self):
         self.bad(2, "--threads", "run", "--threads", "0")
-        self.bad(2, "--port", "serve", "--port", "99999")
+        for port in ("99999", "-1", "http"):
+            self.bad(2, fr"--port.*{port} not in range \[0 - 65535\]", "serve", "--port", port)
+        self.bad(2, r"of KV cache, but the cache has 1024 bytes \(raise --cache-size or lower --ctx\)", "run",
+                 self.tiny, "-p", "x", "--cache-size", "1K")
         self.bad(2, "temperature", "run", self.tiny, "-p", "x", "--temp", "-1")
         self.bad(2, "top_p|top-p", "run", self.tiny, "-p", "x", "--top-p", "1.5")
         self.bad(2, "nokernel", "run", self.tiny, "-p", "x", "--kernels", "nokernel")
@@ -198,6 +202,7 @@ class Prompts(CliTest):
 
     def test_missing_file_and_no_text(self):
         self.bad(2, "cannot open .*nofile", "run", self.tiny, "-f", self.data / "nofile")
+        self.bad(2, f"{self.data} is a folder, not a file with text$", "run", self.tiny, "-f", self.data)
         master, slave = pty.openpty()
         try:
             done = subprocess.run([PROGRAM, "run", str(self.tiny)], stdin=slave, env=environment(),
@@ -223,6 +228,23 @@ class Generation(CliTest):
         ids = self.good("run", GOLDEN.with_suffix(".gguf"), "--tokens", prompt, "--temp", 0, "-n", 64,
                         "--kernels", "ref").decode().strip()
         self.assertEqual(list(map(int, ids.split(","))), golden["greedy"]["ids"])
+
+    def test_both_forms_of_latent_attention_match_the_reference(self):
+        golden = json.loads(LATENT.with_suffix(".json").read_text())
+        prompt = ",".join(map(str, golden["greedy"]["prompt"]))
+        scored = {}
+        for form in ("naive", "absorbed"):
+            flags = (LATENT.with_suffix(".split.gguf"), "--attention", form, "--kernels", "ref", "--cache", "f32")
+            ids = self.good("run", *flags, "--tokens", prompt, "--temp", 0, "-n", 64).decode().strip()
+            self.assertEqual(list(map(int, ids.split(","))), golden["greedy"]["ids"], form)
+            tokens = self.good_json("score", *flags, "--tokens", ",".join(map(str, golden["ids"])))["tokens"]
+            scored[form] = [token["logprob"] for token in tokens[1:]]
+        for naive, absorbed, expected in zip(scored["naive"], scored["absorbed"], golden["logprobs"], strict=True):
+            self.assertAlmostEqual(naive, expected, delta=1e-3)
+            self.assertAlmostEqual(absorbed, expected, delta=1e-3)
+        # They multiply in another order, so the flag cannot have been ignored.
+        self.assertNotEqual(scored["naive"], scored["absorbed"])
+        self.bad(2, "--attention", "run", self.tiny, "-p", "x", "--attention", "fast")
 
     def test_score_matches_the_reference(self):
         golden = json.loads(GOLDEN.with_suffix(".json").read_text())
@@ -650,10 +672,14 @@ class Serve(CliTest):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            self.bad(1, f"{port}", "serve", self.tiny, "--port", port)
+            self.assertEqual(
+                self.bad(1, "", "serve", self.tiny, "--port", port),
+                f"fathom: cannot listen on 127.0.0.1 port {port}: the port is in use (stop what uses it, or "
+                "choose another port with --port)\n")
 
     def test_open_address_needs_a_key(self):
-        self.bad(2, "key", "serve", self.tiny, "--host", "0.0.0.0", "--port", 0)
+        self.bad(2, r"listen on 0\.0\.0\.0 without a key.*\(give one with FATHOM_API_KEY or --api-key, or listen "
+                    r"on 127\.0\.0\.1\)", "serve", self.tiny, "--host", "0.0.0.0", "--port", 0)
         self.bad(2, "not-an-address", "serve", self.tiny, "--host", "not-an-address", "--port", 0)
 
 

@@ -274,8 +274,27 @@ class ScriptTest(unittest.TestCase):
     def test_an_unwritable_data_folder_is_named(self):
         self.data.write_text("a file where the folder should be")
         result = self.run_script("chat")
-        self.assertIn("cannot keep the default model", result.stderr)
-        self.assertIn(str(self.data), result.stderr)
+        self.assertIn(f"error: cannot keep the default model in {self.data}/fathom: ", result.stderr)
+        self.assertIn(": Not a directory (set XDG_DATA_HOME to a folder that can be written)\n", result.stderr)
+        self.assertNotIn("Errno", result.stderr)
+
+    def test_an_unwritable_home_is_named(self):
+        home = self.folder / "home"
+        home.write_text("a file where the home should be")
+        places = [home]
+        # Root may write anywhere but where the kernel keeps its own files.
+        places += [pathlib.Path("/proc/none")] if os.path.ismount("/proc") else []
+        if os.geteuid() != 0:
+            places.append(self.folder / "locked")
+            places[-1].mkdir(mode=0o500)
+        for place in places:
+            result = self.run_script("chat", HOME=str(place), XDG_DATA_HOME=None)
+            lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+            self.assertEqual(len(lines), 1, result.stderr)
+            self.assertRegex(lines[0], f"^error: cannot keep the default model in {place}/.local/share/fathom: "
+                                       f"{place}.*: [A-Z][a-z ]+ "
+                                       r"\(set XDG_DATA_HOME to a folder that can be written\)$")
+            self.assertNotIn("Traceback", result.stderr)
 
     def test_a_relative_data_folder_is_ignored_as_xdg_says(self):
         result = self.run_script("chat", XDG_DATA_HOME="here")

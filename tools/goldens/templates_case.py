@@ -1,41 +1,57 @@
 #!/usr/bin/env python3
 """Writes src/text/jinja/case_tables.cc: how Python's str changes case and classifies numbers.
 
-    python3.11 tools/goldens/templates_case.py           # writes the file
-    python3.11 tools/goldens/templates_case.py --check   # says whether it is what this Python does
+    python3.11 tools/goldens/templates_case.py           # writes the files
+    python3.11 tools/goldens/templates_case.py --check   # says whether they are what this Python does
 
 The tables are those of CPython 3.11, Unicode 14.0.0, read from what str.upper() and its kin answer.
+Beside them comes tests/goldens/templates/case.json: SHA-256 of what each of these makes of every
+character, for the test that the compact tables say the same.
 """
 
+import hashlib
+import json
 import pathlib
 import sys
 import unicodedata
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "src" / "text" / "jinja" / "case_tables.cc"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "src" / "text" / "jinja" / "case_tables.cc"
+GOLDEN = ROOT / "tests" / "goldens" / "templates" / "case.json"
 VERSION = "14.0.0"
 CODES = [code for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
 
 
-def mappings(change, plain):
-    """Codes whose character does not become what `plain` makes of it."""
-    rows = []
+def changed(change, plain):
+    """Codes whose character does not become what `plain` makes of it: (those that become one
+    character, those that become more), each with what they become."""
+    one, more = [], []
     for code in CODES:
         to = change(chr(code))
-        if to != plain(chr(code)):
-            assert len(to) <= 3
-            rows.append((code, [ord(c) for c in to] + [0] * (3 - len(to))))
-    return rows
+        if to == plain(chr(code)):
+            continue
+        assert len(to) <= 3
+        (one if len(to) == 1 else more).append((code, [ord(c) for c in to]))
+    return one, more
+
+
+def runs(rows):
+    """[first, last, stride, distance] of (code, distance), in order."""
+    out = []
+    for code, distance in rows:
+        if out and out[-1][3] == distance:
+            run = out[-1]
+            if run[0] == run[1] and code - run[1] <= 2:
+                run[2] = code - run[1]
+            if code - run[1] == run[2]:
+                run[1] = code
+                continue
+        out.append([code, code, 1, distance])
+    return out
 
 
 def ranges(test):
-    out = []
-    for code in CODES:
-        if test(chr(code)):
-            if out and out[-1][1] == code - 1:
-                out[-1][1] = code
-            else:
-                out.append([code, code])
-    return out
+    return runs([(code, 0) for code in CODES if test(chr(code))])
 
 
 def cased(c):
@@ -63,26 +79,43 @@ def build():
     lines = ["// Made by tools/goldens/templates_case.py from CPython 3.11 (Unicode 14.0.0); see case_tables.h.",
              '#include "text/jinja/case_tables.h"', "", "namespace fathom::jinja::unicode {", "", "// clang-format off"]
     same = lambda c: c
-    show = lambda row: f"{{{row[0]:#x}, {{{', '.join(f'{c:#x}' if c else '0' for c in row[1])}}}}}"
-    table(lines, "CaseMapping", "kUpper", mappings(str.upper, same), show)
-    table(lines, "CaseMapping", "kLower", mappings(str.lower, same), show)
-    table(lines, "CaseMapping", "kTitle", mappings(str.title, str.upper), show)
-    pair = lambda row: f"{{{row[0]:#x}, {row[1]:#x}}}"
+    codes = lambda run: f"{{{run[0]:#x}, {run[1]:#x}, {run[2]}}}"
+    case_run = lambda run: f"{{{codes(run)}, {run[3]}}}"
+    mapping = lambda row: f"{{{row[0]:#x}, {{{', '.join(f'{c:#x}' for c in row[1] + [0] * (3 - len(row[1])))}}}}}"
+    for name, change, plain in (("kUpper", str.upper, same), ("kLower", str.lower, same),
+                                ("kTitle", str.title, str.upper)):
+        one, more = changed(change, plain)
+        table(lines, "CaseRun", name + "Runs", runs([(code, to[0] - code) for code, to in one]), case_run)
+        table(lines, "CaseMapping", name, more, mapping)
     for name, test in (("kCased", cased), ("kCaseIgnorable", case_ignorable), ("kUppercase", str.isupper),
                        ("kLowercase", str.islower), ("kDecimal", str.isdecimal), ("kDigit", str.isdigit),
                        ("kNumeric", str.isnumeric)):
-        table(lines, "CodePoints", name, ranges(test), pair)
+        table(lines, "CodePoints", name, ranges(test), codes)
     return "\n".join(lines + ["// clang-format on", "", "}  // namespace fathom::jinja::unicode", ""])
+
+
+def golden():
+    """SHA-256 of what becomes of every character, one line each."""
+    tests = ("isdecimal", "isdigit", "isnumeric", "isspace", "isupper", "islower")
+    out = {"made_by": f"{pathlib.Path(__file__).name}, CPython 3.11, Unicode {VERSION}"}
+    for name in ("upper", "lower", "title", "capitalize"):
+        text = "".join(getattr(str, name)(chr(code)) + "\n" for code in CODES)
+        out[name] = hashlib.sha256(text.encode()).hexdigest()
+    for name in tests:
+        text = "".join("01"[getattr(str, name)(chr(code))] for code in CODES)
+        out[name] = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(out, indent=1) + "\n"
 
 
 def main():
     assert unicodedata.unidata_version == VERSION, unicodedata.unidata_version
-    text = build()
+    texts = {OUT: build(), GOLDEN: golden()}
     if "--check" in sys.argv[1:]:
-        same = OUT.read_text() == text
+        same = all(path.read_text(encoding="utf-8") == text for path, text in texts.items())
         print("equal" if same else "different")
         return 0 if same else 1
-    OUT.write_text(text)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

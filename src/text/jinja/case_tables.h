@@ -6,19 +6,28 @@
 
 namespace fathom::jinja::unicode {
 
-// Sorted by code; up to three characters, 0 for none.
+// Every `stride`th code from `first` to `last`. The runs of a table are sorted, and none begins before
+// the one in front of it ends.
+struct CodePoints {
+  uint32_t first, last, stride;
+};
+
+// Codes that become another one, always as far away.
+struct CaseRun {
+  CodePoints codes;
+  int32_t distance;
+};
+// A code that becomes up to three characters, 0 for none. Sorted by code; in no run.
 struct CaseMapping {
   uint32_t code;
   uint32_t to[3];
 };
-extern const CaseMapping kUpper[], kLower[];
-extern const CaseMapping kTitle[];  // only where it differs from kUpper
+extern const CaseRun kUpperRuns[], kLowerRuns[];
+extern const CaseRun kTitleRuns[];  // only where it differs from kUpper
+extern const CaseMapping kUpper[], kLower[], kTitle[];
+extern const int kUpperRunsCount, kLowerRunsCount, kTitleRunsCount;
 extern const int kUpperCount, kLowerCount, kTitleCount;
 
-// Ranges, sorted.
-struct CodePoints {
-  uint32_t first, last;
-};
 extern const CodePoints kCased[], kCaseIgnorable[], kUppercase[], kLowercase[];
 extern const CodePoints kDecimal[], kDigit[], kNumeric[];
 extern const int kCasedCount, kCaseIgnorableCount, kUppercaseCount, kLowercaseCount;

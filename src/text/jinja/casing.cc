@@ -1,7 +1,10 @@
 #include "text/jinja/casing.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "text/jinja/case_tables.h"
@@ -12,12 +15,16 @@ namespace {
 
 constexpr char32_t kCapitalSigma = 0x3A3, kSigma = 0x3C3, kFinalSigma = 0x3C2;
 
+bool Contains(const unicode::CodePoints& run, char32_t code) {
+  return code >= run.first && code <= run.last && (code - run.first) % run.stride == 0;
+}
+
 bool InRanges(char32_t code, const unicode::CodePoints* ranges, int count) {
   const auto* end = ranges + count;
   const auto* after = std::upper_bound(
       ranges, end, code,
       [](char32_t c, const unicode::CodePoints& range) { return c < range.first; });
-  return after != ranges && code <= std::prev(after)->last;
+  return after != ranges && Contains(*std::prev(after), code);
 }
 
 bool IsCased(char32_t code) { return InRanges(code, unicode::kCased, unicode::kCasedCount); }
@@ -25,26 +32,44 @@ bool IsCaseIgnorable(char32_t code) {
   return InRanges(code, unicode::kCaseIgnorable, unicode::kCaseIgnorableCount);
 }
 
-const unicode::CaseMapping* FindMapping(char32_t code, const unicode::CaseMapping* rows,
-                                        int count) {
-  const auto* end = rows + count;
-  const auto* found = std::lower_bound(
-      rows, end, code, [](const unicode::CaseMapping& row, char32_t c) { return row.code < c; });
-  return found != end && found->code == code ? found : nullptr;
+// What a character becomes, up to three; 0 for none.
+using Mapped = std::array<uint32_t, 3>;
+
+struct CaseTable {
+  std::span<const unicode::CaseRun> runs;
+  std::span<const unicode::CaseMapping> mappings;
+
+  std::optional<Mapped> Find(char32_t code) const {
+    const auto after = std::upper_bound(
+        runs.begin(), runs.end(), code,
+        [](char32_t c, const unicode::CaseRun& run) { return c < run.codes.first; });
+    if (after != runs.begin() && Contains(std::prev(after)->codes, code)) {
+      return Mapped{code + static_cast<uint32_t>(std::prev(after)->distance)};
+    }
+    const auto found =
+        std::lower_bound(mappings.begin(), mappings.end(), code,
+                         [](const unicode::CaseMapping& row, char32_t c) { return row.code < c; });
+    if (found == mappings.end() || found->code != code) return std::nullopt;
+    return Mapped{found->to[0], found->to[1], found->to[2]};
+  }
+};
+
+template <class Row>
+std::span<const Row> Table(const Row* rows, int count) {
+  return {rows, static_cast<std::size_t>(count)};
 }
 
-const unicode::CaseMapping* MappingOf(char32_t code, CaseChange change) {
-  switch (change) {
-    case CaseChange::kLower:
-      return FindMapping(code, unicode::kLower, unicode::kLowerCount);
-    case CaseChange::kTitle:
-      if (const auto* title = FindMapping(code, unicode::kTitle, unicode::kTitleCount))
-        return title;
-      break;
-    default:
-      break;
+// Nothing: the character stays as it is.
+std::optional<Mapped> MappingOf(char32_t code, CaseChange change) {
+  using namespace unicode;
+  if (change == CaseChange::kLower) {
+    return CaseTable{Table(kLowerRuns, kLowerRunsCount), Table(kLower, kLowerCount)}.Find(code);
   }
-  return FindMapping(code, unicode::kUpper, unicode::kUpperCount);
+  if (change == CaseChange::kTitle) {
+    const CaseTable title{Table(kTitleRuns, kTitleRunsCount), Table(kTitle, kTitleCount)};
+    if (const auto mapped = title.Find(code)) return mapped;
+  }
+  return CaseTable{Table(kUpperRuns, kUpperRunsCount), Table(kUpper, kUpperCount)}.Find(code);
 }
 
 // Whether the capital sigma at `at` ends a word: a letter before it and none after.
@@ -88,13 +113,13 @@ Text ChangeCase(Budget& budget, const Text& text, CaseChange change) {
     if (change == CaseChange::kTitle && after_cased) way = CaseChange::kLower;
     if (change == CaseChange::kCapitalize) way = i == 0 ? CaseChange::kTitle : CaseChange::kLower;
     if (change == CaseChange::kTitle) after_cased = IsCased(codes[i]);
-    const unicode::CaseMapping* mapping = MappingOf(codes[i], way);
-    if (mapping == nullptr) {
+    const std::optional<Mapped> mapping = MappingOf(codes[i], way);
+    if (!mapping) {
       AppendCodePoint(codes[i], piece);
     } else if (way == CaseChange::kLower && codes[i] == kCapitalSigma) {
       AppendCodePoint(EndsWord(codes, i) ? kFinalSigma : kSigma, piece);
     } else {
-      for (const uint32_t code : mapping->to) {
+      for (const uint32_t code : *mapping) {
         if (code != 0) AppendCodePoint(code, piece);
       }
     }
