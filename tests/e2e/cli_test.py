@@ -99,8 +99,8 @@ class ModelFiles(CliTest):
     def test_no_model_at_first_start(self):
         for command in ("run", "chat", "serve"):
             self.bad(2, r"smollm2-135m-instruct is not installed in .*models "
-                        r"\('fathom pull smollm2-135m-instruct' fetches it; the path of any GGUF file "
-                        r"works too\)", command, stdin=b"x")
+                        r"\('fathom pull smollm2-135m-instruct' fetches it; the path of a GGUF file or "
+                        r"Hugging Face directory works too\)", command, stdin=b"x")
         self.bad(2, "the server has no model to serve", "serve")
 
     def test_folder(self):
@@ -149,7 +149,7 @@ class Flags(CliTest):
     def test_bad_values(self):
         self.bad(2, "--threads", "run", "--threads", "0")
         for port in ("99999", "-1", "http"):
-            self.bad(2, fr"--port.*{port} not in range \[0 - 65535\]", "serve", "--port", port)
+            self.bad(2, fr"--port.*{port} not in range 0 to 65535", "serve", "--port", port)
         self.bad(2, r"of KV cache, but the cache has 1024 bytes \(raise --cache-size or lower --ctx\)", "run",
                  self.tiny, "-p", "x", "--cache-size", "1K")
         self.bad(2, "temperature", "run", self.tiny, "-p", "x", "--temp", "-1")
@@ -298,6 +298,15 @@ class Generation(CliTest):
         with open("/dev/full", "wb") as full:
             self.bad(1, "cannot write the output: No space left", "run", self.tiny, "-p", "x", "-n", 3,
                      stdout=full)
+
+    def test_every_cache(self):
+        text = "The same text with every type of cache, over more than one page of tokens."
+        exact = self.good_json("score", self.tiny, "-p", text, "--cache", "f32")["perplexity"]
+        for cache in ("f16", "bf16", "q8"):
+            found = self.good_json("score", self.tiny, "-p", text, "--cache", cache)["perplexity"]
+            self.assertNotEqual(found, exact)
+            self.assertLess(abs(found / exact - 1), 0.01, cache)
+        self.bad(2, "f8 not in {f16,bf16,q8,f32}", "score", self.tiny, "-p", text, "--cache", "f8")
 
     def test_one_token_has_nothing_to_score(self):
         self.assertIsNone(self.good_json("score", self.tiny, "-p", "a")["perplexity"])
@@ -673,7 +682,7 @@ class Serve(CliTest):
             taken.listen()
             port = taken.getsockname()[1]
             self.assertEqual(
-                self.bad(1, "", "serve", self.tiny, "--port", port),
+                self.bad(1, "port is in use", "serve", self.tiny, "--port", port),
                 f"fathom: cannot listen on 127.0.0.1 port {port}: the port is in use (stop what uses it, or "
                 "choose another port with --port)\n")
 
