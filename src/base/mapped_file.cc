@@ -51,8 +51,14 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::WillNeed() const {
-  ::madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
+void MappedFile::WillNeed() const { WillNeed(bytes()); }
+
+void MappedFile::WillNeed(std::span<const std::byte> part) const {
+  // Advice is given for whole pages; the mapping begins at one.
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = static_cast<std::size_t>(part.data() - data_) / page * page;
+  const auto end = static_cast<std::size_t>(part.data() - data_) + part.size();
+  ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 
 }  // namespace fathom

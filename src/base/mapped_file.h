@@ -21,6 +21,8 @@ class MappedFile {
 
   // Tells the kernel that the whole file will be read soon.
   void WillNeed() const;
+  // The same of a part of bytes().
+  void WillNeed(std::span<const std::byte> part) const;
 
  private:
   MappedFile() = default;

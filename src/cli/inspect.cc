@@ -82,7 +82,7 @@ std::map<std::string, FormatTotal> TotalsOf(const ModelFile& file) {
 // Whether this version can run the file: null, or why not.
 std::string WhyNot(const ModelFile& file) {
   try {
-    BindModel(file);
+    DescribeModel(file);
     return {};
   } catch (const Error& error) {
     return error.what();

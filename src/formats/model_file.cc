@@ -179,10 +179,7 @@ const TensorView& ModelFile::RequireTensor(std::string_view name,
     Fail("tensor " + QuotedName(name) + " is missing, expected shape " + ShapeText(expected));
   }
   if (tensor->view.rank != expected.rank || tensor->view.shape != expected.shape) {
-    const MappedFile& shard = shards_[static_cast<std::size_t>(tensor->shard)];
-    throw Error(ErrorCode::kInvalidFile, shard.path().string() + ": tensor " + QuotedName(name) +
-                                             " has shape " + ShapeText(tensor->view) +
-                                             ", expected " + ShapeText(expected));
+    FailTensor(name, "has shape " + ShapeText(tensor->view) + ", expected " + ShapeText(expected));
   }
   return tensor->view;
 }
@@ -196,6 +193,14 @@ std::string ModelFile::PlaceOf(std::string_view key) const {
     place /= generation ? "generation_config.json" : "config.json";
   }
   return place.string() + ": key " + QuotedName(key) + " ";
+}
+
+void ModelFile::FailTensor(std::string_view name, const std::string& message) const {
+  const NamedTensor* tensor = FindTensor(name);
+  CHECK(tensor != nullptr);
+  const MappedFile& shard = shards_[static_cast<std::size_t>(tensor->shard)];
+  throw Error(ErrorCode::kInvalidFile,
+              shard.path().string() + ": tensor " + QuotedName(name) + " " + message);
 }
 
 void ModelFile::FailKey(std::string_view key, const std::string& message) const {

@@ -86,6 +86,9 @@ class ModelFile {
 
   // Error(kInvalidFile) whose message starts with the path of the file.
   [[noreturn]] void Fail(const std::string& message, const std::string& hint = {}) const;
+  // The same with the file that has the tensor and its name: "PATH: tensor 'T' MESSAGE". The tensor
+  // must be there.
+  [[noreturn]] void FailTensor(std::string_view name, const std::string& message) const;
   // The same with the file that has the key and the key: "PATH: key 'K' MESSAGE".
   [[noreturn]] void FailKey(std::string_view key, const std::string& message) const;
   [[noreturn]] void FailKeyUnsupported(std::string_view key, const std::string& message,

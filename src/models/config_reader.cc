@@ -103,9 +103,7 @@ int64_t ConfigReader::CountOr(std::string_view name, int64_t absent, int64_t mos
 
 double ConfigReader::Positive(std::string_view name) const {
   const double value = file_.RequireNumber(Key(name));
-  if (!std::isfinite(value) || value <= 0) {
-    file_.FailKey(Key(name), "is " + std::to_string(value) + ", expected a positive number");
-  }
+  if (!std::isfinite(value) || value <= 0) Fail(name, std::to_string(value), "a positive number");
   return value;
 }
 
@@ -119,9 +117,7 @@ bool ConfigReader::BooleanOr(std::string_view name, bool absent) const {
 
 float ConfigReader::Epsilon(std::string_view name) const {
   const auto value = static_cast<float>(file_.RequireNumber(Key(name)));
-  if (!(value >= 0 && value < 1)) {
-    file_.FailKey(Key(name), "is " + std::to_string(value) + ", expected 0 to 1");
-  }
+  if (!(value >= 0 && value < 1)) Fail(name, std::to_string(value), "0 to 1");
   return value;
 }
 
@@ -136,6 +132,10 @@ void ConfigReader::RefuseUnknownKeys(std::span<const std::string_view> known,
         key, "is not known to the " + std::string(architecture) + " architecture here",
         "it may change the result, so the file is not run");
   }
+}
+
+int64_t ConfigReader::CountFromZero(std::string_view name, int64_t most) const {
+  return InRange(name, file_.RequireInteger(Key(name)), 0, most);
 }
 
 int64_t ConfigReader::CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const {
@@ -160,6 +160,19 @@ int64_t ConfigReader::InRange(std::string_view name, int64_t value, int64_t leas
     Fail(name, std::to_string(value), std::to_string(least) + " to " + std::to_string(most));
   }
   return value;
+}
+
+int64_t EmbeddingRows(const ModelFile& file, std::string_view tensor) {
+  const NamedTensor* embedding = file.FindTensor(tensor);
+  if (embedding == nullptr) file.Fail("tensor " + QuotedName(tensor) + " is missing");
+  return embedding->view.shape[0];
+}
+
+void CheckVocabulary(const ConfigReader& reader, std::string_view key, int64_t declared,
+                     int64_t embedding_rows) {
+  if (declared == embedding_rows) return;
+  reader.Fail(key, std::to_string(declared),
+              std::to_string(embedding_rows) + ", the rows of the embedding");
 }
 
 }  // namespace fathom

@@ -26,6 +26,7 @@ class ConfigReader {
   int64_t Count(std::string_view name, int64_t most) const;  // 1 to `most`
   int64_t CountOr(std::string_view name, int64_t absent, int64_t most) const;
   // 0 to `most`.
+  int64_t CountFromZero(std::string_view name, int64_t most) const;
   int64_t CountFromZeroOr(std::string_view name, int64_t absent, int64_t most) const;
   double Positive(std::string_view name) const;  // finite
   double PositiveOr(std::string_view name, double absent) const;
@@ -51,6 +52,12 @@ class ConfigReader {
   const ModelFile& file_;
   std::string prefix_;
 };
+
+// How many tokens the embedding knows: the rows of that tensor, which must be there.
+int64_t EmbeddingRows(const ModelFile& file, std::string_view tensor);
+// Refuses a vocabulary, declared under that key, that is not the embedding's.
+void CheckVocabulary(const ConfigReader& reader, std::string_view key, int64_t declared,
+                     int64_t embedding_rows);
 
 // Keys of a config.json that say nothing about what a decoder computes from given ids: names and
 // versions, settings of training and of generation, what other classes do with the same weights.

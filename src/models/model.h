@@ -74,6 +74,9 @@ struct ExecContext {
   CacheType cache_type;
   DebugTap* tap = nullptr;
   LatentForm latent_form = LatentForm::kAbsorbed;
+  // Where Forward leaves the residual stream behind the last layer, before the last norm, of every
+  // row: [rows][hidden]. Null: nowhere.
+  float* hidden_out = nullptr;
 };
 
 class Model {
@@ -88,9 +91,38 @@ class Model {
   virtual void Forward(ExecContext& context, const StepBatch& batch, float* logits) const = 0;
 };
 
+// On which side of the model's last norm a module that predicts further takes the hidden state. The
+// norm is the module's affair: what it is given is always the state before it.
+enum class HiddenSide : uint8_t { kBeforeNorm, kAfterNorm };
+
+// Predicts one token further than its model (multi-token prediction): a layer that takes the state
+// in which the model left a token, and the token that follows it, to the logits of the token behind
+// that one. It has a cache of its own with the same positions, and keeps nothing of a step either.
+class MtpModule {
+ public:
+  virtual ~MtpModule() = default;
+  virtual CacheLayout cache_layout(CacheType type) const = 0;
+  virtual std::size_t ScratchBytes(int64_t rows, int64_t logit_rows, int threads) const = 0;
+  // As Model::Forward, but the token of a row is the one that follows the row's position, and
+  // `hidden` holds the state of every row, [rows][hidden], as ExecContext::hidden_out has it. With
+  // the context's hidden_out the module's own state, from which it predicts still further.
+  virtual void Forward(ExecContext& context, const StepBatch& batch, const float* hidden,
+                       float* logits) const = 0;
+};
+
 // Binds the architecture named by the file ("general.architecture", or "model_type" of a
 // config.json): every semantic key is used or refused. The file must outlive the model. Throws
 // Error(kInvalidFile) or Error(kUnsupported) naming key or tensor, expected and found.
 std::unique_ptr<Model> BindModel(const ModelFile& file);
+
+// What the bound model would say of itself, with the same checks and errors, from the headers: no
+// matrix and no table of scales is read, and no memory taken that grows with them.
+ModelSpec DescribeModel(const ModelFile& file);
+
+// The module that predicts one token further than the file's model; null where the file has none or
+// its architecture knows none. The model does not touch the module's weights, so that it costs
+// nothing until it is bound. Throws as BindModel.
+std::unique_ptr<MtpModule> BindMtpModule(const ModelFile& file,
+                                         HiddenSide side = HiddenSide::kBeforeNorm);
 
 }  // namespace fathom

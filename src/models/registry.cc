@@ -16,13 +16,21 @@ struct Architecture {
   std::string_view model_type;  // as a config.json has it
   std::string_view hf_class;    // of its "architectures", the one whose weights are read
   std::unique_ptr<Model> (*bind)(const ModelFile& file);
+  // Null where binding reads headers and vectors only.
+  ModelSpec (*describe)(const ModelFile& file);
+  // Null where the architecture has no such module.
+  std::unique_ptr<MtpModule> (*bind_mtp)(const ModelFile& file, HiddenSide side);
 };
 
-// One row per architecture; empty names where a kind of file is not read.
+// One row per architecture and kind of file; a name is empty where the row is not of that kind.
 constexpr std::array kArchitectures = {
-    Architecture{"deepseek2", "", "", deepseek::BindGgufModel},
-    Architecture{"llama", "llama", "LlamaForCausalLM", llama::Bind},
-    Architecture{"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2::Bind},
+    Architecture{"deepseek2", "", "", deepseek::Bind, deepseek::Describe, deepseek::BindMtp},
+    Architecture{"", "deepseek_v3", "DeepseekV3ForCausalLM", deepseek::Bind, deepseek::Describe,
+                 deepseek::BindMtp},
+    Architecture{"", "deepseek_v2", "DeepseekV2ForCausalLM", deepseek::Bind, deepseek::Describe,
+                 deepseek::BindMtp},
+    Architecture{"llama", "llama", "LlamaForCausalLM", llama::Bind, nullptr, nullptr},
+    Architecture{"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2::Bind, nullptr, nullptr},
 };
 
 // The same model_type may be that of a classifier, which has other weights behind the same layers.
@@ -34,9 +42,7 @@ void CheckClass(const ModelFile& file, const Architecture& architecture) {
                                                std::string(architecture.hf_class) + "'");
 }
 
-}  // namespace
-
-std::unique_ptr<Model> BindModel(const ModelFile& file) {
+const Architecture& ArchitectureOf(const ModelFile& file) {
   const bool gguf = file.kind() == ModelFileKind::kGguf;
   const std::string& name = file.RequireString(gguf ? "general.architecture" : "model_type");
   std::string known;
@@ -45,13 +51,28 @@ std::unique_ptr<Model> BindModel(const ModelFile& file) {
     if (candidate.empty()) continue;
     if (candidate == name) {
       if (!gguf) CheckClass(file, architecture);
-      return architecture.bind(file);
+      return architecture;
     }
     known += (known.empty() ? "" : ", ") + std::string(candidate);
   }
   throw Error(ErrorCode::kUnsupported,
               file.path().string() + ": architecture " + QuotedName(name) + " is not supported",
               "supported: " + known);
+}
+
+}  // namespace
+
+std::unique_ptr<Model> BindModel(const ModelFile& file) { return ArchitectureOf(file).bind(file); }
+
+ModelSpec DescribeModel(const ModelFile& file) {
+  const Architecture& architecture = ArchitectureOf(file);
+  return architecture.describe != nullptr ? architecture.describe(file)
+                                          : architecture.bind(file)->spec();
+}
+
+std::unique_ptr<MtpModule> BindMtpModule(const ModelFile& file, HiddenSide side) {
+  const Architecture& architecture = ArchitectureOf(file);
+  return architecture.bind_mtp == nullptr ? nullptr : architecture.bind_mtp(file, side);
 }
 
 }  // namespace fathom

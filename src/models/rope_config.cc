@@ -165,7 +165,7 @@ void ParseYarn(const Parameters& parameters, int64_t positions, HfRope& rope) {
   }
   spec.whole_corrections = parameters.BooleanOr("truncate", true);
   // RopeTable multiplies its own magnitude, that of the paper, by the attention factor.
-  const auto magnitude = [&](double scale) { return 0.1 * scale * std::log(spec.factor) + 1.0; };
+  const auto magnitude = [&](double scale) { return YarnMagnitude(spec.factor, scale); };
   const double scale = parameters.PositiveOr("mscale", 0);
   const double scale_all = parameters.PositiveOr("mscale_all_dim", 0);
   const double usual =
@@ -180,6 +180,27 @@ void ParseYarn(const Parameters& parameters, int64_t positions, HfRope& rope) {
 }  // namespace
 
 std::span<const std::string_view> HfRopeKeys() { return kKeys; }
+
+double ParseGgufRopeBase(const ConfigReader& reader) {
+  const double base = reader.PositiveOr("rope.freq_base", kDefaultBase);
+  if (base <= 1.0) reader.Fail("rope.freq_base", std::to_string(base), "more than 1");
+  return base;
+}
+
+void ParseGgufYarn(const ConfigReader& reader, RopeSpec& spec) {
+  spec.scaling = RopeScaling::kYarn;
+  spec.factor = reader.Positive("rope.scaling.factor");
+  if (spec.factor < 1.0) {
+    reader.Fail("rope.scaling.factor", std::to_string(spec.factor), "1 or more with yarn");
+  }
+  spec.original_context = reader.Count("rope.scaling.original_context_length", kMaxPositions);
+  spec.beta_fast = reader.PositiveOr("rope.scaling.yarn_beta_fast", 32.0);
+  spec.beta_slow = reader.PositiveOr("rope.scaling.yarn_beta_slow", 1.0);
+  if (spec.beta_fast < spec.beta_slow) {
+    reader.Fail("rope.scaling.yarn_beta_fast", std::to_string(spec.beta_fast),
+                "at least 'yarn_beta_slow', " + std::to_string(spec.beta_slow));
+  }
+}
 
 HfRope ParseHfRope(const ConfigReader& reader, int64_t rotary_dim, int64_t positions) {
   const Parameters parameters(reader);

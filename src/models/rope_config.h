@@ -20,6 +20,13 @@ struct HfRope {
 // Error(kInvalidFile) for numbers that make no sense and where two spellings contradict each other.
 HfRope ParseHfRope(const ConfigReader& reader, int64_t rotary_dim, int64_t positions);
 
+// What GGUF's keys after the architecture's name say: the base, which is 10000 where there is none,
+// and the parameters that all architectures have with a scaling type of "yarn";
+// "yarn_log_multiplier" and attention factors are the architectures' own. Throws
+// Error(kInvalidFile).
+double ParseGgufRopeBase(const ConfigReader& reader);
+void ParseGgufYarn(const ConfigReader& reader, RopeSpec& spec);
+
 // Keys of a config.json that ParseHfRope reads.
 std::span<const std::string_view> HfRopeKeys();
 

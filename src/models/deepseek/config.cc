@@ -7,6 +7,10 @@
 
 namespace fathom::deepseek {
 
+Config Parse(const ModelFile& file) {
+  return file.kind() == ModelFileKind::kGguf ? ParseGguf(file) : ParseHf(file);
+}
+
 void Validate(const ModelFile& file, const Config& config) {
   const LatentAttentionShape& shape = config.attention;
   if (shape.latent % 4 != 0 || shape.width() > kMaxLatentWidth) {

@@ -14,6 +14,7 @@
 
 #include "models/config_reader.h"
 #include "models/deepseek/config.h"
+#include "models/rope_config.h"
 
 namespace fathom::deepseek {
 namespace {
@@ -55,11 +56,6 @@ constexpr std::array<std::string_view, 34> kKnownKeys = {
     "vocab_size",
 };
 
-constexpr int64_t kMostHeads = 1024;
-constexpr int64_t kMostHeadSize = 4096;
-constexpr int64_t kMostLayers = 4096;
-constexpr int64_t kMostWidth = int64_t{1} << 24;
-
 void ParseAttention(const ConfigReader& reader, Config& config) {
   LatentAttentionShape& shape = config.attention;
   shape.heads = reader.Count("attention.head_count", kMostHeads);
@@ -94,18 +90,11 @@ void ParseAttention(const ConfigReader& reader, Config& config) {
 void ParseRope(const ConfigReader& reader, Config& config) {
   RopeSpec& rope = config.rope;
   rope.rotary_dim = config.attention.rotary;
-  rope.base = reader.PositiveOr("rope.freq_base", 10000.0);
+  rope.base = ParseGgufRopeBase(reader);
   double magnitude = 1.0;
   const std::string* type = reader.file().String(reader.Key("rope.scaling.type"));
   if (type != nullptr && *type == "yarn") {
-    rope.scaling = RopeScaling::kYarn;
-    rope.factor = reader.Positive("rope.scaling.factor");
-    if (rope.factor < 1.0) {
-      reader.Fail("rope.scaling.factor", std::to_string(rope.factor), "1 or more with yarn");
-    }
-    rope.original_context = reader.Count("rope.scaling.original_context_length", int64_t{1} << 40);
-    rope.beta_fast = reader.PositiveOr("rope.scaling.yarn_beta_fast", 32.0);
-    rope.beta_slow = reader.PositiveOr("rope.scaling.yarn_beta_slow", 1.0);
+    ParseGgufYarn(reader, rope);
     // 0.1 mscale_all_dim. The file has no mscale of cosines and sines: it is the same number in all
     // models of this kind, so that they cancel.
     const double multiplier =
@@ -178,26 +167,21 @@ Config ParseGguf(const ModelFile& file) {
   const int64_t blocks = reader.Count("block_count", kMostLayers);
   config.mtp_layers = reader.CountFromZeroOr("nextn_predict_layers", 0, blocks - 1);
   config.layers = blocks - config.mtp_layers;
-  config.hidden = reader.Count("embedding_length", 1 << 20);
-  config.context_length = reader.Count("context_length", int64_t{1} << 31);
+  config.hidden = reader.Count("embedding_length", kMostHidden);
+  config.context_length = reader.Count("context_length", kMostContext);
   config.rms_epsilon = reader.Epsilon("attention.layer_norm_rms_epsilon");
   ParseAttention(reader, config);
   ParseRope(reader, config);
 
   config.dense_layers = reader.CountFromZeroOr("leading_dense_block_count", 0, kMostLayers);
   config.dense_width = reader.Count("feed_forward_length", kMostWidth);
-  config.expert_width = reader.Count("expert_feed_forward_length", 1 << 20);
+  config.expert_width = reader.Count("expert_feed_forward_length", kMostHidden);
   config.shared_width =
       config.expert_width * reader.CountFromZeroOr("expert_shared_count", 0, kMaxExperts);
   ParseRouter(reader, config);
-  const NamedTensor* embedding = file.FindTensor("token_embd.weight");
-  if (embedding == nullptr) file.Fail("tensor 'token_embd.weight' is missing");
-  config.vocabulary = embedding->view.shape[0];
-  const int64_t declared = reader.CountOr("vocab_size", config.vocabulary, int64_t{1} << 31);
-  if (declared != config.vocabulary) {
-    reader.Fail("vocab_size", std::to_string(declared),
-                std::to_string(config.vocabulary) + ", the rows of 'token_embd.weight'");
-  }
+  config.vocabulary = EmbeddingRows(file, "token_embd.weight");
+  const int64_t declared = reader.CountOr("vocab_size", config.vocabulary, kMostVocabulary);
+  CheckVocabulary(reader, "vocab_size", declared, config.vocabulary);
   Validate(file, config);
   return config;
 }

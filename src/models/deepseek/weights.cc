@@ -1,6 +1,8 @@
 #include "models/deepseek/weights.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <string>
 
 #include "base/error.h"
@@ -9,6 +11,53 @@ namespace fathom::deepseek {
 namespace {
 
 bool IsSingle(Format format) { return RowOf(format).block_elements == 1; }
+
+// Where a format's values may stand alone: without scales apart from them.
+bool IsPlain(Format format) {
+  return format == Format::kF32 || format == Format::kF16 || format == Format::kBF16;
+}
+
+// The scales of rows first_row .. first_row + rows - 1 of a matrix, or of their transpose, as
+// scales of a matrix of its own. Its blocks begin with its first row, so along the rows they are
+// the largest that do not straddle the given ones.
+BlockScales ScalesOfRows(const Linear& joint, int64_t first_row, int64_t rows, bool transpose) {
+  const ScaleGrid grid = joint.scales.grid();
+  if (grid.scales == nullptr) return {};
+  const int64_t step = std::gcd(grid.block_rows, first_row);  // gcd(x, 0) is x
+  const int64_t width = (joint.in_features() + grid.block_columns - 1) / grid.block_columns;
+  const int64_t height = (rows + step - 1) / step;
+  BlockScales scales;
+  scales.block_rows = transpose ? grid.block_columns : step;
+  scales.block_columns = transpose ? step : grid.block_columns;
+  scales.owned.resize(static_cast<std::size_t>(height * width));
+  for (int64_t i = 0; i < height; ++i) {
+    for (int64_t j = 0; j < width; ++j) {
+      const int64_t to = transpose ? j * height + i : i * width + j;
+      scales.owned[static_cast<std::size_t>(to)] =
+          grid.scales[(first_row + i * step) / grid.block_rows * width + j];
+    }
+  }
+  return scales;
+}
+
+// Rows first_row on of the joint matrix, transposed: {latent, nope}, written to `to`.
+void Transpose(const LatentAttentionShape& shape, const Linear& joint, int64_t first_row,
+               Format format, std::byte* to) {
+  const bool same = format == joint.weight.format;
+  const auto size = static_cast<std::size_t>(BytesOf(format, 1));
+  std::vector<float> decoded(static_cast<std::size_t>(shape.latent));
+  for (int64_t d = 0; d < shape.nope; ++d) {
+    const std::byte* row = joint.weight.row(first_row + d);
+    if (!same) {
+      DecodeRow(joint, first_row + d, decoded.data());
+      row = reinterpret_cast<const std::byte*>(decoded.data());
+    }
+    for (int64_t c = 0; c < shape.latent; ++c) {
+      std::memcpy(to + static_cast<std::size_t>(c * shape.nope + d) * size,
+                  row + static_cast<std::size_t>(c) * size, size);
+    }
+  }
+}
 
 }  // namespace
 
@@ -27,34 +76,40 @@ Linear RowsOf(const TensorView& view, int64_t first_row, int64_t rows) {
   return layer;
 }
 
-void SplitHeads(const LatentAttentionShape& shape, const Linear& joint, LayerWeights& layer) {
+void SplitHeads(const LatentAttentionShape& shape, const Linear& joint, BindDepth depth,
+                LayerWeights& layer) {
   const TensorView& from = joint.weight;
-  const bool same = from.format == Format::kF16 || from.format == Format::kBF16;
-  const Format format = same ? from.format : Format::kF32;
-  const auto size = static_cast<std::size_t>(BytesOf(format, 1));
+  const Format format = IsSingle(from.format) ? from.format : Format::kF32;
   const int64_t head_bytes = BytesOf(format, shape.latent * shape.nope);
-  layer.derived.emplace(static_cast<std::size_t>(shape.heads * head_bytes),
-                        "transposed key matrices");
-  std::vector<float> decoded(static_cast<std::size_t>(shape.latent));
+  const bool values = depth == BindDepth::kValues;
+  if (values) {
+    layer.derived.emplace(static_cast<std::size_t>(shape.heads * head_bytes),
+                          "transposed key matrices");
+  }
   for (int64_t head = 0; head < shape.heads; ++head) {
     const int64_t first = head * (shape.nope + shape.value);
-    std::byte* to = layer.derived->data() + head * head_bytes;
-    for (int64_t d = 0; d < shape.nope; ++d) {
-      const std::byte* row = from.row(first + d);
-      if (!same) {
-        DecodeRow(joint, first + d, decoded.data());
-        row = reinterpret_cast<const std::byte*>(decoded.data());
-      }
-      for (int64_t c = 0; c < shape.latent; ++c) {
-        std::memcpy(to + static_cast<std::size_t>(c * shape.nope + d) * size,
-                    row + static_cast<std::size_t>(c) * size, size);
-      }
-    }
     Linear key;
-    key.weight = {to, format, 2, {shape.latent, shape.nope}};
+    key.weight = {nullptr, format, 2, {shape.latent, shape.nope}};
+    Linear value = RowsOf(from, first + shape.nope, shape.value);
+    if (values) {
+      std::byte* to = layer.derived->data() + head * head_bytes;
+      Transpose(shape, joint, first, format, to);
+      key.weight.data = to;
+      if (format == from.format) key.scales = ScalesOfRows(joint, first, shape.nope, true);
+      value.scales = ScalesOfRows(joint, first + shape.nope, shape.value, false);
+    }
     layer.heads.keys.push_back(std::move(key));
-    layer.heads.values.push_back(RowsOf(from, first + shape.nope, shape.value));
+    layer.heads.values.push_back(std::move(value));
   }
+}
+
+TensorView BindEmbedding(const ModelFile& file, const std::string& name, const Config& config) {
+  const TensorView& view = file.RequireTensor(name, {config.vocabulary, config.hidden});
+  if (IsSingle(view.format) && !IsPlain(view.format)) {
+    file.FailTensor(name, "is stored as " + std::string(RowOf(view.format).name) +
+                              ", expected F32, F16 or BF16");
+  }
+  return view;
 }
 
 void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t layer) {
@@ -62,7 +117,7 @@ void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t 
     throw Error(ErrorCode::kUnsupported,
                 file.path().string() + ": in layer " + std::to_string(layer) + " " + what);
   };
-  if (!IsSingle(mixture.router.weight.format)) {
+  if (!IsPlain(mixture.router.weight.format)) {
     refuse("the router is stored as " + std::string(RowOf(mixture.router.weight.format).name) +
            ", expected F32, F16 or BF16: rounding it sends tokens to other experts");
   }
@@ -75,6 +130,29 @@ void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t 
       refuse("experts are stored in different formats, expected one for all of them");
     }
   }
+}
+
+Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth) {
+  return file.kind() == ModelFileKind::kGguf ? BindGguf(file, config, depth)
+                                             : BindHf(file, config, depth);
+}
+
+bool HasMtpWeights(const ModelFile& file, const Config& config) {
+  if (config.mtp_layers == 0) return false;
+  const bool gguf = file.kind() == ModelFileKind::kGguf;
+  const std::string prefix =
+      (gguf ? "blk." : "model.layers.") + std::to_string(config.layers) + ".";
+  return std::any_of(file.tensors().begin(), file.tensors().end(),
+                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+}
+
+MtpWeights BindMtpWeights(const ModelFile& file, const Config& config) {
+  if (config.mtp_layers != 1) {
+    throw Error(ErrorCode::kUnsupported, file.path().string() + ": it has " +
+                                             std::to_string(config.mtp_layers) +
+                                             " layers that predict further tokens, expected 1");
+  }
+  return file.kind() == ModelFileKind::kGguf ? BindMtpGguf(file, config) : BindMtpHf(file, config);
 }
 
 }  // namespace fathom::deepseek

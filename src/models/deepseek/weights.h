@@ -27,7 +27,7 @@ struct LayerWeights {
   std::optional<MixtureWeights> mixture;
   std::optional<GatedLinears> shared;  // beside the mixture
 
-  // Transposed key matrices, made where the file has only the joint one of keys and values.
+  // Transposed key matrices, made when the file has only the joint one of keys and values.
   std::optional<Buffer> derived;
 };
 
@@ -39,15 +39,49 @@ struct Weights {
   bool tied_head = false;
 };
 
+// Of the module that predicts one token further; embedding and head are the model's where the file
+// has no others.
+struct MtpWeights {
+  TensorView embedding;               // {vocabulary, hidden}
+  std::vector<float> embedding_norm;  // [hidden]
+  std::vector<float> hidden_norm;     // [hidden]
+  Linear join;                        // {hidden, 2 * hidden}: "eh_proj"
+  LayerWeights layer;
+  std::vector<float> head_norm;   // [hidden]
+  Linear head;                    // {vocabulary, hidden}
+  std::vector<float> model_norm;  // [hidden]: the model's last one
+};
+
+// How much of a file binding reads.
+enum class BindDepth : uint8_t {
+  kHeaders,  // names, shapes and vectors: enough to count and to refuse, not to compute
+  kValues,   // scales too, which are checked, and what key matrices are made of
+};
+
 // Throws Error(kInvalidFile) naming the tensor, expected and found; also for a tensor that the
-// architecture does not use, since it would change the result. Layers that predict further tokens
-// are known but left alone.
-Weights BindGguf(const ModelFile& file, const Config& config);
+// architecture does not use, since it would change the result. The module's tensors are known but
+// left alone.
+Weights BindGguf(const ModelFile& file, const Config& config, BindDepth depth);
+Weights BindHf(const ModelFile& file, const Config& config, BindDepth depth);
+// The one of them that fits the file.
+Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth);
+
+// The module: whether the file has one (a configuration may speak of it where its weights were left
+// out), and its weights, bound to the depth of values; each in the file's names.
+bool HasMtpWeights(const ModelFile& file, const Config& config);
+MtpWeights BindMtpWeights(const ModelFile& file, const Config& config);
+MtpWeights BindMtpGguf(const ModelFile& file, const Config& config);
+MtpWeights BindMtpHf(const ModelFile& file, const Config& config);
 
 // Views of the heads in a joint matrix {heads * (nope + value), latent}: values as they lie there,
-// keys transposed into `derived`. Keys keep a format of single values and become float32 otherwise,
-// so that nothing is rounded.
-void SplitHeads(const LatentAttentionShape& shape, const Linear& joint, LayerWeights& layer);
+// keys transposed into `derived`. Keys keep a format of single values, with their scales, and
+// become float32 otherwise, so that nothing is rounded. To the depth of headers keys have no
+// memory.
+void SplitHeads(const LatentAttentionShape& shape, const Linear& joint, BindDepth depth,
+                LayerWeights& layer);
+
+// The embedding, which rows are taken from as they are: no scales.
+TensorView BindEmbedding(const ModelFile& file, const std::string& name, const Config& config);
 
 // The matrix `index` of a stack {count, rows, columns}, or `rows` rows from first_row on.
 Linear MatrixOf(const TensorView& stack, int64_t index);

@@ -54,7 +54,7 @@ void BindHeadMatrices(const ModelFile& file, const std::string& name, int64_t he
 }
 
 void BindHeads(const ModelFile& file, const Config& config, const std::string& prefix,
-               LayerWeights& layer) {
+               BindDepth depth, LayerWeights& layer) {
   const LatentAttentionShape& shape = config.attention;
   const bool joint = file.FindTensor(prefix + "attn_kv_b.weight") != nullptr;
   if (joint) {
@@ -62,7 +62,7 @@ void BindHeads(const ModelFile& file, const Config& config, const std::string& p
                                  shape.heads * (shape.nope + shape.value), shape.latent);
     if (file.FindTensor(prefix + "attn_k_b.weight") == nullptr &&
         file.FindTensor(prefix + "attn_v_b.weight") == nullptr) {
-      SplitHeads(shape, kv, layer);
+      SplitHeads(shape, kv, depth, layer);
       return;
     }
   }
@@ -114,7 +114,8 @@ MixtureWeights BindMixture(const ModelFile& file, const Config& config, const st
   return mixture;
 }
 
-LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t index) {
+LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t index,
+                       BindDepth depth) {
   const std::string prefix = "blk." + std::to_string(index) + ".";
   const LatentAttentionShape& shape = config.attention;
   LayerWeights layer;
@@ -128,7 +129,7 @@ LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t inde
   }
   layer.latent = BindLinear(file, prefix + "attn_kv_a_mqa", shape.width(), config.hidden);
   layer.latent_norm = BindVector(file, prefix + "attn_kv_a_norm.weight", shape.latent);
-  BindHeads(file, config, prefix, layer);
+  BindHeads(file, config, prefix, depth, layer);
   layer.output = BindLinear(file, prefix + "attn_output", config.hidden, shape.out_size());
   layer.feed_forward_norm = BindVector(file, prefix + "ffn_norm.weight", config.hidden);
   if (index < config.dense_layers) {
@@ -142,23 +143,49 @@ LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t inde
   return layer;
 }
 
+// The head of that name, or the embedding where there is none.
+Linear BindHead(const ModelFile& file, const Config& config, const TensorView& embedding) {
+  if (file.FindTensor("output.weight") != nullptr) {
+    return BindLinear(file, "output", config.vocabulary, config.hidden);
+  }
+  Linear head;
+  head.weight = embedding;
+  return head;
+}
+
 }  // namespace
 
-Weights BindGguf(const ModelFile& file, const Config& config) {
+Weights BindGguf(const ModelFile& file, const Config& config, BindDepth depth) {
   RefuseUnknownTensors(file, config);
   Weights weights;
-  weights.embedding = file.RequireTensor("token_embd.weight", {config.vocabulary, config.hidden});
+  weights.embedding = BindEmbedding(file, "token_embd.weight", config);
   weights.output_norm = BindVector(file, "output_norm.weight", config.hidden);
   weights.tied_head = file.FindTensor("output.weight") == nullptr;
-  if (weights.tied_head) {
-    weights.head.weight = weights.embedding;
-  } else {
-    weights.head = BindLinear(file, "output", config.vocabulary, config.hidden);
-  }
+  weights.head = BindHead(file, config, weights.embedding);
   weights.layers.reserve(static_cast<std::size_t>(config.layers));
   for (int64_t index = 0; index < config.layers; ++index) {
-    weights.layers.push_back(BindLayer(file, config, index));
+    weights.layers.push_back(BindLayer(file, config, index, depth));
   }
+  return weights;
+}
+
+MtpWeights BindMtpGguf(const ModelFile& file, const Config& config) {
+  const std::string prefix = "blk." + std::to_string(config.layers) + ".nextn.";
+  const auto has = [&](const char* name) { return file.FindTensor(prefix + name) != nullptr; };
+  MtpWeights weights;
+  weights.embedding = BindEmbedding(
+      file, has("embed_tokens.weight") ? prefix + "embed_tokens.weight" : "token_embd.weight",
+      config);
+  weights.embedding_norm = BindVector(file, prefix + "enorm.weight", config.hidden);
+  weights.hidden_norm = BindVector(file, prefix + "hnorm.weight", config.hidden);
+  weights.join = BindLinear(file, prefix + "eh_proj", config.hidden, 2 * config.hidden);
+  weights.layer = BindLayer(file, config, config.layers, BindDepth::kValues);
+  weights.head_norm = BindVector(file, prefix + "shared_head_norm.weight", config.hidden);
+  weights.head =
+      has("shared_head_head.weight")
+          ? BindLinear(file, prefix + "shared_head_head", config.vocabulary, config.hidden)
+          : BindHead(file, config, BindEmbedding(file, "token_embd.weight", config));
+  weights.model_norm = BindVector(file, "output_norm.weight", config.hidden);
   return weights;
 }
 

@@ -1,6 +1,8 @@
 #include "models/layers/linear.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <string>
 
 #include "base/check.h"
@@ -14,6 +16,24 @@ constexpr int64_t kTaskBytes = 64 << 10;
 constexpr int64_t kTasksPerThread = 4;
 // A whole number of every instruction set's panels.
 constexpr int64_t kPanelRows = 32;
+
+int64_t Blocks(int64_t values) { return (values + kScaleBlock - 1) / kScaleBlock; }
+
+BlockScales BindScales(const ModelFile& file, const std::string& tensor, int64_t out, int64_t in) {
+  const TensorView& view = file.RequireTensor(tensor, {Blocks(out), Blocks(in)});
+  if (view.format != Format::kF32) {
+    file.FailTensor(tensor,
+                    "is stored as " + std::string(RowOf(view.format).name) + ", expected F32");
+  }
+  BlockScales scales;
+  if (reinterpret_cast<std::uintptr_t>(view.data) % alignof(float) == 0) {
+    scales.mapped = reinterpret_cast<const float*>(view.data);
+  } else {
+    scales.owned.resize(static_cast<std::size_t>(view.elements()));
+    RowOf(view.format).decode(view.data, scales.owned.data(), view.elements());
+  }
+  return scales;
+}
 
 }  // namespace
 
@@ -44,6 +64,7 @@ void MultiplyFeatures(const KernelTable& kernels, const ActivationStore& x, int6
   args.x.sums = x.sums;
   args.out = call.out;
   args.out_stride = call.out_stride;
+  args.scale_grid = layer.scales.grid();
   kernels.matmul[static_cast<std::size_t>(layer.weight.format)](args);
   if (layer.bias.empty()) return;
   for (int64_t row = 0; row < rows; ++row) {
@@ -58,22 +79,50 @@ Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int
   if (file.FindTensor(prefix + ".bias") != nullptr) {
     layer.bias = BindVector(file, prefix + ".bias", out);
   }
+  if (layer.weight.format == Format::kF8_E4M3) {
+    layer.scales = BindScales(file, prefix + std::string(kScaleSuffix), out, in);
+  }
   return layer;
+}
+
+void CheckScales(const ModelFile& file, const NamedTensor& scales) {
+  const TensorView& view = scales.view;
+  const int64_t columns = view.columns();
+  std::vector<float> row(static_cast<std::size_t>(columns));
+  for (int64_t r = 0; r < view.rows(); ++r) {
+    RowOf(view.format).decode(view.row(r), row.data(), columns);
+    const auto wrong =
+        std::find_if(row.begin(), row.end(), [](float s) { return !(s > 0) || !std::isfinite(s); });
+    if (wrong == row.end()) continue;
+    file.FailTensor(scales.name, "holds " + std::to_string(*wrong) + " at [" + std::to_string(r) +
+                                     ", " + std::to_string(wrong - row.begin()) +
+                                     "], expected a positive number");
+  }
 }
 
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size) {
   const TensorView& view = file.RequireTensor(name, {size});
   if (view.format != Format::kF32 && view.format != Format::kF16 && view.format != Format::kBF16) {
-    file.Fail("tensor '" + std::string(name) + "' is stored as " +
-              std::string(RowOf(view.format).name) + ", expected F32, F16 or BF16");
+    file.FailTensor(name, "is stored as " + std::string(RowOf(view.format).name) +
+                              ", expected F32, F16 or BF16");
   }
   std::vector<float> values(static_cast<std::size_t>(size));
   RowOf(view.format).decode(view.data, values.data(), size);
+  for (const float value : values) {
+    if (!std::isfinite(value)) {
+      file.FailTensor(name, "holds " + std::to_string(value) + ", expected finite numbers");
+    }
+  }
   return values;
 }
 
 void DecodeRow(const Linear& layer, int64_t row, float* to) {
   RowOf(layer.weight.format).decode(layer.weight.row(row), to, layer.in_features());
+  const ScaleGrid grid = layer.scales.grid();
+  if (grid.scales == nullptr) return;
+  const int64_t width = (layer.in_features() + grid.block_columns - 1) / grid.block_columns;
+  const float* scales = grid.scales + row / grid.block_rows * width;
+  for (int64_t k = 0; k < layer.in_features(); ++k) to[k] *= scales[k / grid.block_columns];
 }
 
 bool WantsQuantized(const KernelTable& kernels, std::initializer_list<const Linear*> layers) {

@@ -13,19 +13,44 @@
 
 namespace fathom {
 
+// Blocks of FP8 checkpoints that have a scale each: "weight_block_size" of every published one.
+inline constexpr int64_t kScaleBlock = 128;
+
+// The scales of a weight that has them apart from it, one per block; what a weight stands for is
+// the stored value times its block's scale. They lie in the file, or here where the file's cannot
+// be read in place.
+struct BlockScales {
+  const float* mapped = nullptr;  // [ceil(rows / block_rows)][ceil(columns / block_columns)]
+  std::vector<float> owned;       // instead of it unless empty
+  int64_t block_rows = kScaleBlock;
+  int64_t block_columns = kScaleBlock;
+
+  // Its scales are null where there are none.
+  ScaleGrid grid() const {
+    return {owned.empty() ? mapped : owned.data(), block_rows, block_columns};
+  }
+};
+
 // y = W x + b. Weight shape {out_features, in_features}.
 struct Linear {
   TensorView weight;
   std::vector<float> bias;  // empty: none
+  BlockScales scales;
 
   int64_t out_features() const { return weight.shape[0]; }
   int64_t in_features() const { return weight.shape[1]; }
 };
 
-// Binds "NAME.weight" with that shape and, when the file has it, "NAME.bias".
+// Binds "NAME.weight" with that shape; when the file has it, "NAME.bias"; and for a weight in
+// F8_E4M3 "NAME.weight_scale_inv", whose values are left unread.
 Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int64_t in);
 
-// A vector of float32 parameters (norm weights, biases), decoded from any unquantised format.
+inline constexpr std::string_view kScaleSuffix = ".weight_scale_inv";
+// Throws Error(kInvalidFile) that names file and tensor for a scale that is no positive number.
+void CheckScales(const ModelFile& file, const NamedTensor& scales);
+
+// A vector of float32 parameters (norm weights, biases), decoded from any unquantised format; all
+// of them must be finite.
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size);
 
 // Room for the prepared activations of up to `rows` rows, carved from a scratch arena.

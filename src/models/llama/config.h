@@ -68,8 +68,5 @@ int64_t HeadSize(const ConfigReader& reader, std::string_view size_key, std::str
                  const Config& config);
 void CheckHeads(const ConfigReader& reader, std::string_view heads_key,
                 std::string_view kv_heads_key, const Config& config);
-int64_t EmbeddingRows(const ModelFile& file, std::string_view tensor);
-void CheckVocabulary(const ConfigReader& reader, std::string_view key, int64_t declared,
-                     const Config& config);
 
 }  // namespace fathom::llama

@@ -7,6 +7,7 @@
 #include "models/config_reader.h"
 #include "models/layers/linear.h"
 #include "models/llama/config.h"
+#include "models/rope_config.h"
 
 namespace fathom::llama {
 namespace {
@@ -54,9 +55,8 @@ void ParseAttention(const ConfigReader& reader, const Family& family, Config& co
   const int64_t value_length =
       reader.CountOr("attention.value_length", shape.head_dim, kMaxHeadDim);
   if (value_length != shape.head_dim) {
-    reader.file().FailKeyUnsupported(reader.Key("attention.value_length"),
-                                     "is " + std::to_string(value_length) + " beside keys of " +
-                                         std::to_string(shape.head_dim) + ", expected as many");
+    reader.Refuse("attention.value_length", std::to_string(value_length),
+                  std::to_string(shape.head_dim) + ", the length of keys");
   }
   CheckHeads(reader, "attention.head_count", "attention.head_count_kv", config);
   shape.pairing = family.gguf_pairing;
@@ -64,26 +64,17 @@ void ParseAttention(const ConfigReader& reader, const Family& family, Config& co
 
 void ParseRopeScaling(const ConfigReader& reader, Config& config) {
   RopeSpec& rope = config.rope;
-  const ModelFile& file = reader.file();
-  const std::string* type = file.String(reader.Key("rope.scaling.type"));
+  const std::string* type = reader.file().String(reader.Key("rope.scaling.type"));
   if (type == nullptr || *type == "none") return;
-  rope.factor = reader.PositiveOr("rope.scaling.factor", 1.0);
   if (*type == "linear") {
     rope.scaling = RopeScaling::kLinear;
+    rope.factor = reader.PositiveOr("rope.scaling.factor", 1.0);
   } else if (*type == "yarn") {
-    rope.scaling = RopeScaling::kYarn;
-    rope.original_context = reader.Count("rope.scaling.original_context_length", int64_t{1} << 40);
-    rope.beta_fast = reader.PositiveOr("rope.scaling.yarn_beta_fast", 32.0);
-    rope.beta_slow = reader.PositiveOr("rope.scaling.yarn_beta_slow", 1.0);
+    ParseGgufYarn(reader, rope);
     rope.attention_factor = reader.PositiveOr("rope.scaling.yarn_attn_factor",
                                               reader.PositiveOr("rope.scaling.attn_factor", 1.0));
-    if (rope.factor < 1.0) {
-      file.FailKey(reader.Key("rope.scaling.factor"), "is below 1 with yarn");
-    }
   } else {
-    throw Error(ErrorCode::kUnsupported,
-                file.path().string() + ": rope scaling '" + *type + "' is not supported",
-                "known: none, linear, yarn");
+    reader.Refuse("rope.scaling.type", QuotedName(*type), "none, linear or yarn");
   }
 }
 
@@ -93,10 +84,9 @@ void ParseRope(const ConfigReader& reader, const Family& family, Config& config)
   rope.rotary_dim =
       reader.CountOr("rope.dimension_count", config.attention.head_dim, config.attention.head_dim);
   if (rope.rotary_dim % 2 != 0) {
-    file.FailKey(reader.Key("rope.dimension_count"),
-                 "is " + std::to_string(rope.rotary_dim) + ", expected an even number");
+    reader.Fail("rope.dimension_count", std::to_string(rope.rotary_dim), "an even number");
   }
-  rope.base = reader.PositiveOr("rope.freq_base", 10000.0);
+  rope.base = ParseGgufRopeBase(reader);
   ParseRopeScaling(reader, config);
   if (!family.gguf_rope_freqs || file.FindTensor("rope_freqs.weight") == nullptr) return;
   rope.frequency_divisors = BindVector(file, "rope_freqs.weight", rope.rotary_dim / 2);
@@ -126,7 +116,7 @@ Config ParseGgufConfig(const ModelFile& file, const Family& family) {
   ParseRope(reader, family, config);
   config.vocabulary = EmbeddingRows(file, "token_embd.weight");
   const int64_t declared = reader.CountOr("vocab_size", config.vocabulary, kMaxVocabulary);
-  CheckVocabulary(reader, "vocab_size", declared, config);
+  CheckVocabulary(reader, "vocab_size", declared, config.vocabulary);
   return config;
 }
 

@@ -66,7 +66,7 @@ Config ParseHfConfig(const ModelFile& file, const Family& family) {
   config.may_tie_head = reader.BooleanOr("tie_word_embeddings", false);
   const std::string* activation = file.String("hidden_act");
   if (activation != nullptr && *activation != "silu") {
-    file.FailKeyUnsupported("hidden_act", "is " + QuotedName(*activation) + ", expected 'silu'");
+    reader.Refuse("hidden_act", QuotedName(*activation), "'silu'");
   }
   ParseAttention(reader, config);
   const int64_t positions = reader.Count("max_position_embeddings", kMaxContext);
@@ -75,7 +75,8 @@ Config ParseHfConfig(const ModelFile& file, const Family& family) {
   config.context_length = rope.context_length;
 
   config.vocabulary = EmbeddingRows(file, "model.embed_tokens.weight");
-  CheckVocabulary(reader, "vocab_size", reader.Count("vocab_size", kMaxVocabulary), config);
+  CheckVocabulary(reader, "vocab_size", reader.Count("vocab_size", kMaxVocabulary),
+                  config.vocabulary);
   return config;
 }
 

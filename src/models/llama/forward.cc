@@ -75,6 +75,9 @@ class LlamaModel final : public Model {
       FeedForward(context, b, rows, index);
       Tap(context, index, b.hidden, rows);
     }
+    if (context.hidden_out != nullptr) {
+      std::copy_n(b.hidden, rows * config_.hidden, context.hidden_out);
+    }
     if (logit_rows > 0) Head(context, batch, b, logits);
   }
 

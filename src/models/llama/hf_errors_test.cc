@@ -54,7 +54,7 @@ TEST(HfErrors, KeysAreRefusedByName) {
       {"head_dim", int64_t{9}, "heads of 9 values, expected a multiple of 8"},
       {"rms_norm_eps", 1.5, "key 'rms_norm_eps' is 1.5"},
       {"hidden_act", Text("gelu"), "unsupported: "},
-      {"vocab_size", int64_t{7}, "key 'vocab_size' is 7, but the embedding has 131 rows"},
+      {"vocab_size", int64_t{7}, "key 'vocab_size' is 7, expected 131, the rows of the embedding"},
       {"use_sliding_window", true, "unsupported: "},
       {"use_mrope", true, "key 'use_mrope' is true, expected false"},
       {"layer_types", std::vector<std::string>{"full_attention", "sliding_attention"},
@@ -72,8 +72,9 @@ TEST(HfErrors, KeysAreRefusedByName) {
 TEST(HfErrors, TheUnknownArchitectureIsNamed) {
   AlteredFile file("qwen2_untied");
   file.metadata["model_type"] = Text("mamba");
-  EXPECT_THAT(file.BindError(), AllOf(HasSubstr("architecture 'mamba' is not supported"),
-                                      HasSubstr("supported: llama, qwen2")));
+  EXPECT_THAT(file.BindError(),
+              AllOf(HasSubstr("architecture 'mamba' is not supported"),
+                    HasSubstr("supported: deepseek_v3, deepseek_v2, llama, qwen2")));
 }
 
 // An untied model without a head is not taken for a tied one.

@@ -28,18 +28,27 @@ class AlteredFile {
     tensors = source_.tensors();
   }
 
+  ModelFile Open() const {
+    std::vector<MappedFile> shards;
+    for (const MappedFile& shard : source_.shards()) {
+      shards.push_back(MappedFile::Open(shard.path()));
+    }
+    return {std::move(shards), metadata, tensors, source_.kind(), source_.path()};
+  }
+
   // "code: message" of the error that binding throws; empty when it throws none.
   std::string BindError() const {
-    std::vector<MappedFile> shards;
-    for (const MappedFile& shard : source_.shards())
-      shards.push_back(MappedFile::Open(shard.path()));
-    const ModelFile file(std::move(shards), metadata, tensors, source_.kind(), source_.path());
-    try {
-      BindModel(file);
-    } catch (const Error& error) {
-      return std::string(ErrorCodeName(error.code())) + ": " + error.what();
-    }
-    return "";
+    const ModelFile file = Open();
+    return ErrorOf([&] { BindModel(file); });
+  }
+  // The same of what reads headers only, and of the module that predicts further.
+  std::string DescribeError() const {
+    const ModelFile file = Open();
+    return ErrorOf([&] { DescribeModel(file); });
+  }
+  std::string MtpError() const {
+    const ModelFile file = Open();
+    return ErrorOf([&] { BindMtpModule(file); });
   }
 
   NamedTensor& Tensor(const std::string& name) {
@@ -51,6 +60,16 @@ class AlteredFile {
   std::vector<NamedTensor> tensors;
 
  private:
+  template <class Function>
+  static std::string ErrorOf(Function&& function) {
+    try {
+      function();
+    } catch (const Error& error) {
+      return std::string(ErrorCodeName(error.code())) + ": " + error.what();
+    }
+    return "";
+  }
+
   ModelFile source_;
 };
 

@@ -14,13 +14,13 @@ namespace fathom {
 class ModelRunner {
  public:
   ModelRunner(const Model& model, const KernelTable& kernels, CacheType cache_type, int threads,
-              int64_t context)
+              int64_t context, LatentForm form = LatentForm::kAbsorbed)
       : model_(model),
         pool_(threads),
         scratch_(model.ScratchBytes(context, context, threads)),
         page_bytes_(model.cache_layout(cache_type).page_bytes),
         memory_(static_cast<std::size_t>((context / kPageTokens + 1) * page_bytes_), "test cache"),
-        context_{kernels, pool_, scratch_, cache_type, nullptr} {
+        context_{kernels, pool_, scratch_, cache_type, nullptr, form} {
     for (int64_t page = 0; page <= context / kPageTokens; ++page) {
       pages_.push_back(memory_.data() + page * page_bytes_);
     }
