@@ -41,6 +41,7 @@ void AddPull(CLI::App& app, Context& context);
 void AddRun(CLI::App& app, Context& context);
 void AddScore(CLI::App& app, Context& context);
 void AddServe(CLI::App& app, Context& context);
+void AddSynth(CLI::App& app, Context& context);
 void AddTokenize(CLI::App& app, Context& context);
 void AddVersion(CLI::App& app, Context& context);
 
