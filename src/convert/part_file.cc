@@ -3,6 +3,7 @@
 #include "convert/part_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -93,32 +94,57 @@ PartFile::PartFile(const fs::path& destination, uint64_t bytes, const std::strin
       journal_path_(With(path_, ".journal")),
       bytes_(bytes),
       journaled_(!recipe.empty()) {
-  if (journaled_) done_ = marked_ = LastCheckpoint(journal_path_, recipe);
-  std::error_code ignored;
-  if (done_ > 0 && !fs::is_regular_file(fs::symlink_status(path_, ignored))) done_ = marked_ = 0;
-  uint64_t present = 0;
-  if (done_ > 0) present = fs::file_size(path_, ignored);
-  CheckFreeSpace(FolderOf(destination), bytes > present ? bytes - present : 0);
-  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (done_ > 0 ? 0 : O_TRUNC);
-  fd_ = ::open(path_.c_str(), flags, 0666);
-  if (fd_ < 0) throw SystemError(errno, "cannot create " + path_.string());
-  if (!journaled_) return;
-  const int journal_flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND;
-  journal_ = ::open(journal_path_.c_str(), journal_flags | (done_ > 0 ? 0 : O_TRUNC), 0666);
-  if (journal_ < 0) {
-    const int error = errno;
-    ::close(fd_);
-    throw SystemError(error, "cannot create " + journal_path_.string());
+  try {
+    Open(recipe);
+  } catch (...) {
+    Close();
+    throw;
   }
+}
+
+void PartFile::Open(const std::string& recipe) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  fd_ = ::open(path_.c_str(), kFlags, 0666);
+  if (fd_ < 0) throw SystemError(errno, "cannot create " + path_.string());
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    throw Error(ErrorCode::kUnavailable, path_.string() + " is being written by another process");
+  }
+  locked_ = true;
+  std::error_code ignored;
+  uint64_t present = fs::file_size(path_, ignored);
+  if (journaled_ && present > 0) done_ = marked_ = LastCheckpoint(journal_path_, recipe);
+  if (done_ == 0) {
+    if (::ftruncate(fd_, 0) != 0) throw SystemError(errno, "cannot write " + path_.string());
+    present = 0;
+  }
+  CheckFreeSpace(FolderOf(destination_), bytes_ > present ? bytes_ - present : 0);
+  if (!journaled_) return;
+  journal_ = ::open(journal_path_.c_str(), kFlags | O_APPEND | (done_ > 0 ? 0 : O_TRUNC), 0666);
+  if (journal_ < 0) throw SystemError(errno, "cannot create " + journal_path_.string());
   // A cut line is ended, so that it does not run into the next one.
   const std::string line = done_ > 0 ? "\n" : recipe + "\n";
   WriteAll(journal_, line.data(), line.size(), -1, journal_path_);
 }
 
+void PartFile::Close() {
+  const bool removable = locked_ && !published_ && (!journaled_ || done_ == 0);
+  if (removable) {
+    ::unlink(path_.c_str());
+    if (journal_ >= 0) ::unlink(journal_path_.c_str());
+  }
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
 PartFile::~PartFile() {
-  if (fd_ >= 0) ::close(fd_);
-  if (journal_ >= 0) ::close(journal_);
-  if (!published_ && !journaled_) ::unlink(path_.c_str());
+  if (!published_ && journaled_ && marked_ > done_) {
+    try {
+      Sync();
+    } catch (const Error&) {
+      // The disk is full or broken: what the journal says already is what there is.
+    }
+  }
+  Close();
 }
 
 void PartFile::Write(uint64_t offset, std::span<const std::byte> data) {

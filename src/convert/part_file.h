@@ -32,9 +32,10 @@ class PartFile {
   // Creates or opens DST.part. `recipe` is a digest of all that determines the file; empty: no
   // journal is kept, and an older part is written anew. With one, done() is what a journal with the
   // same recipe says, in units of the caller, and never more than is on the disk; 0 for another
-  // recipe. Throws Error kNotFound, kPermission, kNoSpace, kIo.
+  // recipe. Throws Error kNotFound, kPermission, kNoSpace, kIo, and kUnavailable while another
+  // process writes it.
   PartFile(const std::filesystem::path& destination, uint64_t bytes, const std::string& recipe);
-  // Without a journal the part is removed unless it was published.
+  // Without a journal, or with nothing done, the part is removed unless it was published.
   ~PartFile();
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;
@@ -53,6 +54,8 @@ class PartFile {
   void Publish();
 
  private:
+  void Open(const std::string& recipe);
+  void Close();
   void Sync();
 
   std::filesystem::path destination_, path_, journal_path_;
@@ -61,7 +64,7 @@ class PartFile {
   int fd_ = -1, journal_ = -1;
   std::size_t done_ = 0, marked_ = 0;
   uint64_t unsynced_ = 0;
-  bool published_ = false;
+  bool locked_ = false, published_ = false;
 };
 
 }  // namespace fathom
