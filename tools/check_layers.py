@@ -41,10 +41,11 @@ ROOMS = {
     "models": Room(4, ["base", "tensor", "kernels", "formats"]),
     "engine": Room(5, ["base", "tensor", "kernels", "formats", "models"]),
     "loader": Room(5, ["base", "tensor", "formats", "text", "models"], ["curl"], system=True),
+    "convert": Room(5, ["base", "tensor", "kernels", "formats", "models"], ["files"]),
     "chat": Room(6, ["base", "text", "engine/engine.h", "loader/loader.h"]),
     "server": Room(7, ["base", "chat"], ["boost", "openssl"], ["boost"], system=True),
     "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "models", "engine", "loader",
-                    "chat", "server"], ["libedit", "cli11"], system=True),
+                    "convert", "chat", "server"], ["libedit", "cli11"], system=True),
 }
 
 # Headers of each library, as regular expressions over the included path.
@@ -55,7 +56,7 @@ LIBRARIES = {
     "json": r"nlohmann/json(_fwd)?\.hpp",
     "openssl": r"openssl/.*",
     "memory": r"sys/mman\.h",  # tensor owns the buffers, so it asks the system for their pages
-    "files": r"fcntl\.h|unistd\.h",  # writers publish files that are safely on the disk
+    "files": r"fcntl\.h|unistd\.h|sys/file\.h",  # writers publish files that are safely on the disk
     "highway": r"hwy/.*",
     "x86": r"immintrin\.h|x86intrin\.h|cpuid\.h",
     "arm": r"arm_neon\.h|arm_sve\.h|sys/auxv\.h|asm/hwcap\.h",

@@ -38,9 +38,11 @@ void AddChat(CLI::App& app, Context& context);
 void AddInspect(CLI::App& app, Context& context);
 void AddListAndRemove(CLI::App& app, Context& context);
 void AddPull(CLI::App& app, Context& context);
+void AddQuantize(CLI::App& app, Context& context);
 void AddRun(CLI::App& app, Context& context);
 void AddScore(CLI::App& app, Context& context);
 void AddServe(CLI::App& app, Context& context);
+void AddSynth(CLI::App& app, Context& context);
 void AddTokenize(CLI::App& app, Context& context);
 void AddVersion(CLI::App& app, Context& context);
 

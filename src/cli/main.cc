@@ -101,6 +101,8 @@ int Main(int argc, char** argv) {
   AddScore(app, context);
   AddInspect(app, context);
   AddBench(app, context);
+  AddQuantize(app, context);
+  AddSynth(app, context);
   AddVersion(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();
 

@@ -6,26 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <set>
 #include <span>
-#include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
-#include "tensor/format.h"
+#include "formats/gguf_header.h"
 
 namespace fathom {
-
-// A metadata value with the exact type it has in the file; other readers insist on, say, 32 bits.
-using GgufValue = std::variant<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool,
-                               std::string, uint64_t, int64_t, double, std::vector<uint8_t>,
-                               std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>,
-                               std::vector<uint32_t>, std::vector<int32_t>, std::vector<float>,
-                               std::vector<bool>, std::vector<std::string>, std::vector<uint64_t>,
-                               std::vector<int64_t>, std::vector<double>>;
 
 // Order of calls: AddMetadata and AddTensor, then Append until every tensor is full, then Publish.
 class GgufWriter {
@@ -61,13 +48,7 @@ class GgufWriter {
   void WriteHeader();
   void PadToAlignment();
 
-  uint64_t alignment_;
-  std::set<std::string, std::less<>> keys_;
-  std::set<std::string, std::less<>> tensor_names_;
-  std::string metadata_;        // encoded records
-  std::string tensor_records_;  // encoded records
-  std::vector<uint64_t> tensor_bytes_;
-  uint64_t data_bytes_ = 0;  // of all tensors with their padding: the next one's offset
+  GgufHeader header_;
   bool header_written_ = false;
   std::size_t current_ = 0;  // tensor that Append is filling
   uint64_t filled_ = 0;      // bytes of it that are written

@@ -237,8 +237,8 @@ TEST(GgufWriterDeathTest, WrongNumberOfTensorBytes) {
     writer.Publish();
   };
   make(4);
-  EXPECT_DEATH(make(3), "current_ == tensor_bytes_.size");
-  EXPECT_DEATH(make(5), "current_ < tensor_bytes_.size");
+  EXPECT_DEATH(make(3), "current_ == header_.tensors");
+  EXPECT_DEATH(make(5), "current_ < header_.tensors");
 }
 
 }  // namespace

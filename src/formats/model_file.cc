@@ -72,7 +72,7 @@ ModelFile::ModelFile(std::vector<MappedFile> shards, Metadata metadata,
       shards_(std::move(shards)),
       metadata_(std::move(metadata)),
       tensors_(std::move(tensors)) {
-  CHECK(!shards_.empty());
+  CHECK(!shards_.empty() || !path_.empty());
   if (path_.empty()) path_ = shards_.front().path();
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!tensor_index_.emplace(tensors_[i].name, i).second) {

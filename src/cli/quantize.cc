@@ -1,0 +1,165 @@
+// fathom quantize: a model in another storage format.
+#include "convert/quantize.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "cli/command.h"
+#include "cli/convert_progress.h"
+#include "cli/reply.h"
+#include "cli/terminal.h"
+#include "convert/quantizer.h"
+#include "convert/type_choice.h"
+#include "loader/download.h"
+#include "loader/gguf_tokenizer.h"
+#include "loader/loader.h"
+
+namespace fathom::cli {
+namespace {
+
+struct QuantizeFlags {
+  std::string source, destination, type, imatrix;
+  std::vector<std::string> overrides;
+  int threads = 0;
+  bool force = false;
+};
+
+// "REGEX=TYPE"; the expression may have an equals sign of its own.
+TypeOverride ParseOverride(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  if (at == std::string::npos || at == 0) {
+    throw Error(ErrorCode::kInvalidArgument, Quoted(text) + " is no tensor type",
+                "it looks like 'ffn_down=q6_k'");
+  }
+  return {text.substr(0, at), FormatNamed(text.substr(at + 1))};
+}
+
+// "blk.12.ffn_up.weight" and its likes in other layers under one name.
+std::string WithoutNumbers(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (c < '0' || c > '9') {
+      text.push_back(c);
+    } else if (text.empty() || text.back() != '*') {
+      text.push_back('*');
+    }
+  }
+  return text;
+}
+
+// Names as patterns with their number, in order of the pattern.
+template <class Names>
+std::string Summary(const Names& names) {
+  std::map<std::string, int> patterns;
+  for (const std::string& name : names) ++patterns[WithoutNumbers(name)];
+  std::string text;
+  for (const auto& [pattern, count] : patterns) {
+    text += (text.empty() ? "" : ", ") + pattern;
+    if (count > 1) text += " (" + std::to_string(count) + ")";
+  }
+  return Harmless(text);
+}
+
+void PrintNotes(const QuantizeReport& report) {
+  std::map<std::pair<Format, Format>, std::vector<std::string>> fallbacks;
+  for (const QuantizeReport::Fallback& fallback : report.fallbacks) {
+    fallbacks[{fallback.wanted, fallback.written}].push_back(fallback.tensor);
+  }
+  for (const auto& [formats, names] : fallbacks) {
+    PrintError("Note: " + std::string(RowOf(formats.second).name) + " instead of " +
+               std::string(RowOf(formats.first).name) +
+               " for rows that its blocks do not divide: " + Summary(names) + "\n");
+  }
+  if (!report.left_out.empty()) {
+    PrintError("Note: " + std::to_string(report.left_out.size()) +
+               " tensors of layers that predict further tokens are left out; GGUF's deepseek2 has "
+               "no place for them\n");
+  }
+  if (!report.without_importance.empty()) {
+    PrintError("Note: the importance matrix does not have " + Summary(report.without_importance) +
+               "\n");
+  }
+}
+
+int RunQuantize(const Context& context, const QuantizeFlags& flags) {
+  QuantizeOptions options;
+  options.type = FormatNamed(flags.type);
+  for (const std::string& text : flags.overrides) options.overrides.push_back(ParseOverride(text));
+  options.imatrix = flags.imatrix;
+  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
+  options.threads = flags.threads == 0 ? PhysicalCores() : flags.threads;
+  const ModelFile source = OpenModelFile(context.Library().Resolve(flags.source).path);
+  if (source.kind() == ModelFileKind::kHuggingFace) {
+    if (const auto spec = TokenizerSpecOf(source)) {
+      options.tokenizer =
+          GgufTokenizerKeys(*spec, source.RequireInteger("vocab_size"), source.path().string());
+    }
+  }
+  InterruptScope interrupts;
+  ProgressLine line;
+  const ConvertProgressText text;
+  options.hooks.progress = [&](const ConvertProgress& progress) { line.Show(text.Of(progress)); };
+  options.hooks.cancelled = [&] { return interrupts.pending(); };
+  const double start = MonotonicSeconds();
+  const QuantizeReport report = Quantize(source, flags.destination, options);
+  line.Clear();
+  PrintNotes(report);
+  std::string result = flags.destination + ": " + BytesText(report.bytes) + ", from " +
+                       BytesText(source.bytes()) + ", " + std::to_string(report.tensors) +
+                       " tensors, in " + DurationText(MonotonicSeconds() - start);
+  if (report.resumed_bytes > 0) {
+    result += "; " + BytesText(report.resumed_bytes) + " of them were there already";
+  }
+  PrintLine(result);
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddQuantize(CLI::App& app, Context& context) {
+  const auto flags = std::make_shared<QuantizeFlags>();
+  CLI::App* command =
+      app.add_subcommand("quantize", "Write a model as a GGUF file in another storage format");
+  command
+      ->add_option("source", flags->source,
+                   "Name of an installed model, path of a GGUF file or of a model directory")
+      ->type_name("SRC")
+      ->required();
+  command->add_option("destination", flags->destination, "The file to write")
+      ->type_name("DST")
+      ->required();
+  command->add_option("--type", flags->type, "Storage format: " + EncodableFormats())
+      ->type_name("TYPE")
+      ->required();
+  command
+      ->add_option("--tensor-type", flags->overrides,
+                   "Another type for tensors whose name REGEX finds; the first that finds counts")
+      ->type_name("REGEX=TYPE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--imatrix", flags->imatrix,
+                   "Importance matrix, as llama.cpp writes it: which errors matter more")
+      ->type_name("FILE");
+  command->add_option("--threads", flags->threads, "Threads; default: one per physical core")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096));
+  command->add_flag("--force", flags->force, "Replace DST if it is there");
+  command->footer(
+      "Router, norms and biases stay F32. What was interrupted goes on where it ended when the "
+      "same\n"
+      "command is given again.\n"
+      "Examples:\n"
+      "  fathom quantize path/to/DeepSeek-V2-Lite v2-lite.gguf --type q4_k\n"
+      "  fathom quantize model.gguf small.gguf --type q4_k --tensor-type ffn_down=q6_k");
+  command->callback([&context, flags] {
+    context.run = [&context, flags] { return RunQuantize(context, *flags); };
+  });
+}
+
+}  // namespace fathom::cli

@@ -1,0 +1,190 @@
+// The journal is text: the recipe in its first line, then one line per checkpoint, "N .", appended
+// after the bytes are on the disk. A line that was cut off by a crash lacks its dot and is ignored.
+#include "convert/part_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <utility>
+
+#include "base/error.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A crash loses at most the work on this much, and syncing it takes about a second on a slow disk.
+constexpr uint64_t kCheckpointBytes = uint64_t{64} << 20;
+
+void WriteAll(int fd, const void* data, std::size_t size, off_t offset, const fs::path& path) {
+  const char* from = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t count = offset < 0 ? ::write(fd, from, size) : ::pwrite(fd, from, size, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw SystemError(errno, "cannot write " + path.string());
+    from += count;
+    size -= static_cast<std::size_t>(count);
+    if (offset >= 0) offset += count;
+  }
+}
+
+// The last checkpoint of a journal with this recipe, or 0.
+std::size_t LastCheckpoint(const fs::path& path, const std::string& recipe) {
+  std::ifstream journal(path);
+  std::string line;
+  if (!std::getline(journal, line) || line != recipe) return 0;
+  std::size_t done = 0, number = 0;
+  std::string dot;
+  while (journal >> number >> dot && dot == ".") done = number;
+  return done;
+}
+
+fs::path FolderOf(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+fs::path With(fs::path path, const char* suffix) {
+  path += suffix;
+  return path;
+}
+
+}  // namespace
+
+fs::path PartPath(const fs::path& destination) { return With(destination, ".part"); }
+
+void CheckDestination(const fs::path& destination, bool folder, Overwrite overwrite) {
+  std::error_code ignored;
+  if (!destination.has_filename()) {
+    throw Error(ErrorCode::kInvalidArgument, "'" + destination.string() + "' has no name",
+                "leave the last slash away");
+  }
+  if (!fs::is_directory(FolderOf(destination), ignored)) {
+    throw Error(ErrorCode::kNotFound, "there is no folder " + FolderOf(destination).string());
+  }
+  if (!fs::exists(fs::symlink_status(destination, ignored))) return;
+  if (fs::is_directory(destination, ignored) != folder) {
+    throw Error(ErrorCode::kInvalidArgument,
+                destination.string() + (folder ? " is a file" : " is a folder") +
+                    ", and what is written is " + (folder ? "a folder" : "a file"));
+  }
+  if (overwrite == Overwrite::kRefuse) {
+    throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
+                "--force replaces it");
+  }
+}
+
+void CheckFreeSpace(const fs::path& folder, uint64_t bytes) {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder, error);
+  if (error) return;  // a file system that does not say; writing does
+  if (space.available >= bytes) return;
+  throw Error(ErrorCode::kNoSpace,
+              folder.string() + " has " + std::to_string(space.available) +
+                  " bytes free, but the result needs " + std::to_string(bytes),
+              "free some disk space or choose another place");
+}
+
+PartFile::PartFile(const fs::path& destination, uint64_t bytes, const std::string& recipe)
+    : destination_(destination),
+      path_(PartPath(destination)),
+      journal_path_(With(path_, ".journal")),
+      bytes_(bytes),
+      journaled_(!recipe.empty()) {
+  try {
+    Open(recipe);
+  } catch (...) {
+    Close();
+    throw;
+  }
+}
+
+void PartFile::Open(const std::string& recipe) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+  fd_ = ::open(path_.c_str(), kFlags, 0666);
+  if (fd_ < 0) throw SystemError(errno, "cannot create " + path_.string());
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    throw Error(ErrorCode::kUnavailable, path_.string() + " is being written by another process");
+  }
+  locked_ = true;
+  std::error_code ignored;
+  uint64_t present = fs::file_size(path_, ignored);
+  if (journaled_ && present > 0) done_ = marked_ = LastCheckpoint(journal_path_, recipe);
+  if (done_ == 0) {
+    if (::ftruncate(fd_, 0) != 0) throw SystemError(errno, "cannot write " + path_.string());
+    present = 0;
+  }
+  CheckFreeSpace(FolderOf(destination_), bytes_ > present ? bytes_ - present : 0);
+  if (!journaled_) return;
+  journal_ = ::open(journal_path_.c_str(), kFlags | O_APPEND | (done_ > 0 ? 0 : O_TRUNC), 0666);
+  if (journal_ < 0) throw SystemError(errno, "cannot create " + journal_path_.string());
+  // A cut line is ended, so that it does not run into the next one.
+  const std::string line = done_ > 0 ? "\n" : recipe + "\n";
+  WriteAll(journal_, line.data(), line.size(), -1, journal_path_);
+}
+
+void PartFile::Close() {
+  const bool removable = locked_ && !published_ && (!journaled_ || done_ == 0);
+  if (removable) {
+    ::unlink(path_.c_str());
+    if (journal_ >= 0) ::unlink(journal_path_.c_str());
+  }
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+PartFile::~PartFile() {
+  if (!published_ && journaled_ && marked_ > done_) {
+    try {
+      Sync();
+    } catch (const Error&) {
+      // The disk is full or broken: what the journal says already is what there is.
+    }
+  }
+  Close();
+}
+
+void PartFile::Write(uint64_t offset, std::span<const std::byte> data) {
+  WriteAll(fd_, data.data(), data.size(), static_cast<off_t>(offset), path_);
+  unsynced_ += data.size();
+}
+
+void PartFile::MarkDone(std::size_t done) {
+  marked_ = done;
+  if (journaled_ && unsynced_ >= kCheckpointBytes) Sync();
+}
+
+void PartFile::Sync() {
+  if (::fdatasync(fd_) != 0) throw SystemError(errno, "cannot write " + path_.string());
+  unsynced_ = 0;
+  if (marked_ == done_) return;
+  done_ = marked_;
+  const std::string line = std::to_string(done_) + " .\n";
+  WriteAll(journal_, line.data(), line.size(), -1, journal_path_);
+}
+
+void PartFile::Finish() {
+  if (::ftruncate(fd_, static_cast<off_t>(bytes_)) != 0) {
+    throw SystemError(errno, "cannot write " + path_.string());
+  }
+}
+
+void PartFile::Publish() {
+  if (::fsync(fd_) != 0 || ::close(std::exchange(fd_, -1)) != 0) {
+    throw SystemError(errno, "cannot write " + path_.string());
+  }
+  if (::rename(path_.c_str(), destination_.c_str()) != 0) {
+    throw SystemError(errno, "cannot rename " + path_.string() + " to " + destination_.string());
+  }
+  published_ = true;
+  if (journaled_) ::unlink(journal_path_.c_str());
+  const int folder = ::open(FolderOf(destination_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;  // a folder that may be written but not read
+  ::fsync(folder);
+  ::close(folder);
+}
+
+}  // namespace fathom
