@@ -100,6 +100,7 @@ int Main(int argc, char** argv) {
   AddTokenize(app, context);
   AddScore(app, context);
   AddInspect(app, context);
+  AddPlan(app, context);
   AddBench(app, context);
   AddVersion(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();
