@@ -38,14 +38,16 @@ ROOMS = {
     "text": Room(1, ["base"]),
     "kernels": Room(2, ["base", "tensor"], ["highway", "x86", "arm"], ["simde"]),
     "formats": Room(2, ["base", "tensor"], ["files"]),
-    "models": Room(4, ["base", "tensor", "kernels", "formats"]),
+    "placement": Room(3, ["base", "tensor", "formats", "kernels"]),
+    "models": Room(4, ["base", "tensor", "kernels", "formats", "placement"]),
     "engine": Room(5, ["base", "tensor", "kernels", "formats", "models"]),
-    "loader": Room(5, ["base", "tensor", "formats", "text", "models"], ["curl"], system=True),
+    "loader": Room(5, ["base", "tensor", "formats", "text", "placement", "models"], ["curl"],
+                   system=True),
     "convert": Room(5, ["base", "tensor", "kernels", "formats", "models"], ["files"]),
     "chat": Room(6, ["base", "text", "engine/engine.h", "loader/loader.h"]),
     "server": Room(7, ["base", "chat"], ["boost", "openssl"], ["boost"], system=True),
-    "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "models", "engine", "loader",
-                    "convert", "chat", "server"], ["libedit", "cli11"], system=True),
+    "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "placement", "models", "engine",
+                    "loader", "convert", "chat", "server"], ["libedit", "cli11"], system=True),
 }
 
 # Headers of each library, as regular expressions over the included path.

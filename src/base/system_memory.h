@@ -1,9 +1,24 @@
-// How much memory this process may still use.
+// How much memory this machine has and this process may still use.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 namespace fathom {
+
+// What a control group allows its processes together. Version 1 and 2 of the interface.
+struct CgroupMemory {
+  int64_t limit = -1;  // bytes; -1: none, or no control group
+  // Of it in use; files in the page cache do not count, since they give way.
+  int64_t used = 0;
+};
+
+// The tightest limit (the one that leaves least) of the control group this process is in and of
+// those around it. `root` is "/" but in tests: below it are proc/self/cgroup and sys/fs/cgroup.
+CgroupMemory ReadCgroupMemory(const std::filesystem::path& root = "/");
+
+// Memory of the machine, in bytes; 0 when it cannot be read.
+int64_t TotalMemoryBytes();
 
 // The smaller of what the kernel calls available and what a cgroup limit leaves, in bytes; 0 when
 // neither can be read.

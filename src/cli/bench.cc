@@ -16,11 +16,11 @@
 #include "base/random.h"
 #include "base/sha256.h"
 #include "base/system_memory.h"
-#include "cli/bandwidth.h"
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
 #include "loader/download.h"
+#include "placement/bandwidth.h"
 
 namespace fathom::cli {
 namespace {

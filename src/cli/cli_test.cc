@@ -7,8 +7,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/thread_pool.h"
-#include "cli/bandwidth.h"
 #include "cli/conversation.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
@@ -192,13 +190,6 @@ TEST_F(ConversationTest, BrokenFilesChangeNothing) {
   EXPECT_THROW(conversation_.Execute("/load " + (folder_ / "missing").string()), Error);
   EXPECT_THROW(conversation_.Execute("/load"), Error);
   EXPECT_THROW(conversation_.Execute("/save " + (folder_ / "no" / "x").string()), Error);
-}
-
-TEST(BandwidthTest, IsPlausible) {
-  ThreadPool pool(1);
-  const double bandwidth = MeasureReadBandwidth(pool, std::size_t{16} << 20);
-  EXPECT_GT(bandwidth, 1e8);
-  EXPECT_LT(bandwidth, 1e13);
 }
 
 }  // namespace

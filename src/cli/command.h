@@ -37,6 +37,7 @@ void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
 void AddInspect(CLI::App& app, Context& context);
 void AddListAndRemove(CLI::App& app, Context& context);
+void AddPlan(CLI::App& app, Context& context);
 void AddPull(CLI::App& app, Context& context);
 void AddQuantize(CLI::App& app, Context& context);
 void AddRun(CLI::App& app, Context& context);

@@ -100,6 +100,7 @@ int Main(int argc, char** argv) {
   AddTokenize(app, context);
   AddScore(app, context);
   AddInspect(app, context);
+  AddPlan(app, context);
   AddBench(app, context);
   AddQuantize(app, context);
   AddSynth(app, context);

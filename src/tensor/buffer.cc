@@ -34,7 +34,7 @@ constexpr std::size_t RoundUp(std::size_t bytes, std::size_t multiple) {
 }
 
 // A map of RoundUp(bytes, kHugePage) bytes that starts on a huge page; null when refused.
-std::byte* MapHuge(std::size_t bytes) {
+std::byte* Map(std::size_t bytes, Buffer::Pages pages) {
   // The kernel aligns to small pages only, so one huge page more is mapped and the ends cut off.
   const std::size_t size = RoundUp(bytes, kHugePage);
   void* mapping = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
@@ -45,13 +45,14 @@ std::byte* MapHuge(std::size_t bytes) {
   const std::size_t head = RoundUp(address, kHugePage) - address;
   if (head > 0) ::munmap(begin, head);
   if (head < kHugePage) ::munmap(begin + head + size, kHugePage - head);
-  ::madvise(begin + head, size, MADV_HUGEPAGE);  // a wish: a kernel without huge pages refuses it
+  // A wish: a kernel without huge pages refuses it.
+  ::madvise(begin + head, size, pages == Buffer::Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return begin + head;
 }
 
 }  // namespace
 
-Buffer::Buffer(std::size_t bytes, const char* what) {
+Buffer::Buffer(std::size_t bytes, const char* what, Pages pages) {
   if (bytes == 0) return;
   if (bytes < kMapThreshold) {
     void* memory = std::aligned_alloc(kAlignment, RoundUp(bytes, kAlignment));
@@ -66,7 +67,7 @@ Buffer::Buffer(std::size_t bytes, const char* what) {
     if (absurd || (available > 0 && bytes > static_cast<std::size_t>(available))) {
       FailAllocation(bytes, available, what);
     }
-    data_ = MapHuge(bytes);
+    data_ = Map(bytes, pages);
     if (data_ == nullptr) FailAllocation(bytes, available, what);
   }
   size_ = bytes;

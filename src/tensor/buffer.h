@@ -12,8 +12,11 @@ class Buffer {
   static constexpr std::size_t kAlignment = 64;
 
   Buffer() = default;
+  // Small pages are those of mapped files, for measuring what reading these costs.
+  enum class Pages { kHuge, kSmall };
+
   // Throws Error(kOutOfMemory) with `what` and the size when the memory is not there.
-  Buffer(std::size_t bytes, const char* what);
+  Buffer(std::size_t bytes, const char* what, Pages pages = Pages::kHuge);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();

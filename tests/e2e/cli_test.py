@@ -88,7 +88,7 @@ class CliTest(unittest.TestCase):
 
 class ModelFiles(CliTest):
     def test_missing_path(self):
-        for command in ("run", "chat", "score", "inspect", "tokenize", "bench", "serve"):
+        for command in ("run", "chat", "score", "inspect", "plan", "tokenize", "bench", "serve"):
             self.bad(2, r"there is no file .*none\.gguf .*'fathom list --all'", command,
                      self.folder / "none.gguf", stdin=b"x")
 

@@ -1,6 +1,6 @@
 // Owns: the read loop. Invariant: every byte of the buffer is loaded once per pass and goes into a
 // sum that is used, so that no load can be left out. Not for: latency or writing.
-#include "cli/bandwidth.h"
+#include "placement/bandwidth.h"
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "tensor/buffer.h"
 
-namespace fathom::cli {
+namespace fathom {
 namespace {
 
 constexpr int kPasses = 5;
@@ -66,4 +66,4 @@ double MeasureReadBandwidth(ThreadPool& pool, std::size_t bytes) {
   return sum.load() == 1 ? best * (1 + 1e-15) : best;
 }
 
-}  // namespace fathom::cli
+}  // namespace fathom
