@@ -34,8 +34,8 @@ int Plan(const Context& context, const PlanFlags& flags) {
   options.request.context = flags.context;
   options.request.users = flags.users;
   const bool plain = options.kernels == &ReferenceKernels();
-  const bool f32 = flags.cache_type.empty() ? plain : flags.cache_type == "f32";
-  options.request.cache_type = f32 ? CacheType::kF32 : CacheType::kF16;
+  options.request.cache_type = CacheTypeNamed(flags.cache_type)
+                                   .value_or(plain ? CacheType::kF32 : CacheType::kF16);
   for (const InstalledModel& other : library.Installed()) options.other_files.push_back(other.path);
   const PlacementPlan plan = PlanModel(model.path, model.name, options);
   if (flags.json) {
@@ -71,9 +71,9 @@ void AddPlan(CLI::App& app, Context& context) {
   command->add_option("--kernels", flags->kernels, "auto, ref, portable, avx2 or avx512")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--cache", flags->cache_type, "Type of the KV cache: f16 or f32")
+  command->add_option("--cache", flags->cache_type, "Type of the KV cache: f16, bf16, q8 or f32")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"f16", "f32"}));
+      ->check(CLI::IsMember({"f16", "bf16", "q8", "f32"}));
   command->add_flag("--no-measure", flags->no_measure, "Sizes only: measure nothing, read headers");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->footer(

@@ -55,7 +55,6 @@ std::string Speed(const SpeedEstimate& estimate) {
 
 std::string Percent(double share) { return Significant(std::floor(share * 1000) / 10) + " %"; }
 
-std::string CacheName(CacheType type) { return type == CacheType::kF32 ? "f32" : "f16"; }
 
 std::string Plural(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
@@ -151,7 +150,7 @@ std::string PartsText(const PlacementPlan& plan) {
     }
   }
   const std::string fits = plan.verdict == Verdict::kWillNotFit ? "does not fit" : "memory";
-  row("cache, " + CacheName(plan.request.cache_type), "", static_cast<double>(plan.cache_bytes), 0,
+  row("cache, " + std::string(NameOf(plan.request.cache_type)), "", static_cast<double>(plan.cache_bytes), 0,
       fits);
   row("working memory", "", static_cast<double>(plan.working_bytes), 0, fits);
   row("all", "", static_cast<double>(plan.needed_bytes), plan.all.bytes_per_token, "");
@@ -460,7 +459,7 @@ Json PlanJson(const PlacementPlan& plan) {
             {"active_parameters", std::llround(plan.all.active_parameters)},
             {"context", plan.request.context},
             {"users", plan.request.users},
-            {"cache", CacheName(plan.request.cache_type)},
+            {"cache", NameOf(plan.request.cache_type)},
             {"cache_values_per_token_and_layer", model.attention.values_per_token()},
             {"cache_bytes_per_token", plan.cache_bytes_per_token},
             {"cache_bytes", plan.cache_bytes},
