@@ -16,7 +16,8 @@ namespace {
 
 void ReadBody(fathom::ApiKind kind, std::string_view body) {
   try {
-    const fathom::ApiRequest request = fathom::ParseApiRequest(kind, body, {"model"});
+    const fathom::ApiRequest request =
+        fathom::ParseApiRequest(kind, body, {.name = "model", .thinks = true, .calls_tools = true});
     CHECK(!request.prompts.empty());
     CHECK(request.replies() <= static_cast<std::size_t>(fathom::kMaxReplies));
     CHECK(request.ReplyRequest(request.replies() - 1).options.stop.size() <= fathom::kMaxStops);

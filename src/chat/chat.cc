@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "chat/reply_text.h"
 #include "chat/thinking.h"
+#include "text/tool_support.h"
 
 namespace fathom {
 namespace {
@@ -22,10 +23,12 @@ constexpr std::size_t kMaxNormalization = 8;
 
 std::size_t TextBytes(const ChatRequest& request) {
   if (const auto* text = std::get_if<std::string>(&request.prompt)) return text->size();
+  constexpr auto kReplace = OrderedJson::error_handler_t::replace;
   std::size_t bytes = 0;
   if (const auto* messages = std::get_if<std::vector<ChatMessage>>(&request.prompt)) {
     for (const ChatMessage& message : *messages) bytes += message.content.size();
   }
+  if (!request.tools.is_null()) bytes += request.tools.dump(-1, ' ', false, kReplace).size();
   return bytes;
 }
 
@@ -112,6 +115,7 @@ struct ChatService::Impl {
     };
     thinks = (knows(ReplyTag::kThinkOpen) && knows(ReplyTag::kThinkClose)) ||
              writes(ReplyTag::kThinkOpen) || writes(ReplyTag::kThinkClose);
+    calls_tools = model.chat_template != nullptr && CanCallTools(*model.chat_template);
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
     std::vector<TokenId> ends = {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")};
     ends.insert(ends.end(), spec.stops.begin(), spec.stops.end());
@@ -160,6 +164,7 @@ struct ChatService::Impl {
     const std::optional<bool> thinking =
         request.options.thinking_budget == 0 ? std::optional(false) : request.options.thinking;
     PromptOptions options;
+    options.tools = request.tools;
     // Templates with a switch of their own call it by one of these names.
     if (thinking) options.variables = {{"enable_thinking", *thinking}, {"thinking", *thinking}};
     std::vector<TextSpan> spans = model.chat_template->Render(messages, options);
@@ -175,6 +180,7 @@ struct ChatService::Impl {
     text.separate = true;
     text.in_reasoning = end.in_reasoning;
     text.tool_calls = options.tool_calls;
+    text.one_call = options.one_call;
     // A model that begins to think all the same is ended at once.
     text.thinking_budget = options.thinking == false ? 0 : options.thinking_budget;
     const TextSpan closing{end.closing, true};
@@ -183,6 +189,7 @@ struct ChatService::Impl {
 
   LoadedModel model;
   bool thinks = false;
+  bool calls_tools = false;
   std::vector<TokenId> stop_ids;
   std::size_t longest_token = 1;  // bytes
   Engine engine;                  // after the model, which it uses until it is destroyed
@@ -195,6 +202,7 @@ ChatService::~ChatService() = default;
 const LoadedModel& ChatService::model() const { return impl_->model; }
 Engine& ChatService::engine() { return impl_->engine; }
 bool ChatService::thinks() const { return impl_->thinks; }
+bool ChatService::calls_tools() const { return impl_->calls_tools; }
 
 std::vector<TokenId> ChatService::PromptIds(const ChatRequest& request) const {
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt)) return *ids;

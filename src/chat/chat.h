@@ -29,6 +29,7 @@ struct GenerationOptions {
   std::optional<bool> thinking;  // whether it does; unset: as its template has it
   int64_t thinking_budget = -1;  // tokens of reasoning at most, then it is closed; -1: no limit
   bool tool_calls = false;       // look for tool calls in the reply
+  bool one_call = false;         // the first of them ends it
 };
 
 struct ChatRequest {
@@ -36,6 +37,7 @@ struct ChatRequest {
   std::variant<std::vector<ChatMessage>, std::string, std::vector<TokenId>> prompt;
   GenerationOptions options;
   std::string cache_key;
+  OrderedJson tools;  // of a conversation: definitions as in the OpenAI API; null: none
 };
 
 struct LogprobEntry {
@@ -91,6 +93,9 @@ class ChatService {
   // Whether the model's replies may have reasoning: its vocabulary has <think> and </think>, or its
   // template writes them.
   bool thinks() const;
+
+  // Whether conversations may have tools: the model's template shows them, and its calls are read.
+  bool calls_tools() const;
 
   // Ids of a conversation or prompt as they would be submitted. Throws Error(kUnsupported) when the
   // model has no tokenizer or no chat template that is needed.

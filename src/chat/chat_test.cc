@@ -447,5 +447,59 @@ TEST(ChatThinking, ReachesTheTemplatesOwnSwitch) {
   EXPECT_EQ(prompt(false), "aoffTrue");
 }
 
+// ---- Tools -------------------------------------------------------------------------------------
+
+FakeModelOptions ToolCaller() {
+  return {.chain = {'O', 'k', '.', FakeVocabulary::kToolCall, FakeVocabulary::kCallName,
+                    FakeVocabulary::kCallPlace, FakeVocabulary::kToolEnd},
+          .ends = true,
+          .calls_tools = true};
+}
+
+ChatRequest AskWithTools() {
+  ChatRequest request = Say("hello");
+  request.options.tool_calls = true;
+  request.tools = {{{"type", "function"}, {"function", {{"name", "get_weather"}}}}};
+  return request;
+}
+
+TEST(ChatTools, CallsAreReadOutOfTheReply) {
+  ChatService chat(MakeFakeModel(ToolCaller()), OneThread());
+  ASSERT_TRUE(chat.calls_tools());
+  Collector collector;
+  chat.Start(AskWithTools(), collector.Sink());
+  EXPECT_EQ(collector.Text(), "Ok.");
+  std::vector<ToolCall> calls;
+  for (const ChatEvent& event : collector.Wait()) {
+    calls.insert(calls.end(), event.calls.begin(), event.calls.end());
+  }
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].name, "get_weather");
+  EXPECT_EQ(calls[0].arguments, R"({"place": "Köln"})");
+  EXPECT_EQ(collector.Done().finish, FinishReason::kStop);
+}
+
+TEST(ChatTools, DefinitionsCallsAndResultsAreInThePrompt) {
+  ChatService chat(MakeFakeModel(ToolCaller()), OneThread());
+  ChatRequest request = AskWithTools();
+  auto& messages = std::get<std::vector<ChatMessage>>(request.prompt);
+  ChatMessage call{Role::kAssistant, ""};
+  call.has_content = false;
+  call.tool_calls = {{{"function", {{"name", "get_weather"}, {"arguments", R"({"b":1,"a":2})"}}}}};
+  messages.push_back(call);
+  messages.push_back({Role::kTool, "sunny"});
+  EXPECT_EQ(
+      chat.model().tokenizer->Decode(chat.PromptIds(request), true),
+      "<|im_start|>system\n[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\"}}]"
+      "<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n<tool_call>"
+      "{\"name\": \"get_weather\", \"arguments\": {\"b\": 1, \"a\": 2}}</tool_call><|im_end|>\n"
+      "<|im_start|>tool\nsunny<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(ChatTools, TemplatesWithoutThemCallNone) {
+  EXPECT_FALSE(ChatService(MakeFakeModel(), OneThread()).calls_tools());
+  EXPECT_FALSE(ChatService(MakeFakeModel({.with_tokenizer = false}), OneThread()).calls_tools());
+}
+
 }  // namespace
 }  // namespace fathom

@@ -32,6 +32,7 @@ struct FakeModelOptions {
   bool add_bos = false;
   bool knows_think = false;  // <think> and </think> are added tokens
   bool opens_think = false;  // the template writes "<think>\n" at the end of a prompt
+  bool calls_tools = false;  // the template shows tools, and the vocabulary has what calls one
 };
 
 // Ids 0 to 255 are the bytes themselves.
@@ -41,7 +42,12 @@ struct FakeVocabulary {
   static constexpr int32_t kEndOfText = 258;  // <|endoftext|>
   static constexpr int32_t kThink = 260;      // <think>
   static constexpr int32_t kThinkEnd = 261;   // </think>
-  static constexpr int32_t kSize = 262;
+  // A call of get_weather, in tokens that text never becomes.
+  static constexpr int32_t kToolCall = 262;   // <tool_call>
+  static constexpr int32_t kCallName = 263;   // {"name": "get_weather", "arguments":
+  static constexpr int32_t kCallPlace = 264;  // {"place": "Köln"}}
+  static constexpr int32_t kToolEnd = 265;    // </tool_call>
+  static constexpr int32_t kSize = 266;
 };
 
 class FakeModel : public Model {
@@ -121,7 +127,8 @@ inline std::string PrintableByte(int byte) {
   return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
-inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false) {
+inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false,
+                                       bool calls_tools = false) {
   TokenizerSpec spec;
   spec.pre_tokenizer = "gpt2";
   for (int byte = 0; byte < 256; ++byte) {
@@ -136,6 +143,20 @@ inline TokenizerSpec FakeTokenizerSpec(bool add_bos, bool knows_think = false) {
     spec.tokens.emplace_back(knows_think ? tag : "");
     spec.kinds.push_back(knows_think ? TokenKind::kUserDefined : TokenKind::kUnused);
   }
+  const auto words = [](const char* text) {
+    std::string printable;
+    for (; *text != '\0'; ++text) printable += PrintableByte(static_cast<unsigned char>(*text));
+    return printable;
+  };
+  const std::pair<std::string, TokenKind> call[] = {
+      {"<tool_call>", TokenKind::kUserDefined},
+      {words("{\"name\": \"get_weather\", \"arguments\": "), TokenKind::kNormal},
+      {words("{\"place\": \"Köln\"}}"), TokenKind::kNormal},
+      {"</tool_call>", TokenKind::kUserDefined}};
+  for (const auto& [text, kind] : call) {
+    spec.tokens.push_back(calls_tools ? text : "");
+    spec.kinds.push_back(calls_tools ? kind : TokenKind::kUnused);
+  }
   spec.bos = FakeVocabulary::kEndOfText;
   spec.eos = FakeVocabulary::kEnd;
   spec.add_bos = add_bos;
@@ -148,14 +169,25 @@ inline constexpr const char* kThinkingChatMl =
     "+ "
     "'<|im_end|>' + '\\n' }}{% endfor %}{{ '<|im_start|>assistant\\n<think>\\n' }}";
 
+// ChatML with tools, calls and results.
+inline constexpr const char* kToolChatMl =
+    "{% if tools %}{{ '<|im_start|>system\n' + (tools | tojson) + '<|im_end|>\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + (message.content or "
+    "'') }}"
+    "{% for call in message.tool_calls or [] %}{{ '<tool_call>' + ({'name': call.function.name, "
+    "'arguments': call.function.arguments} | tojson) + '</tool_call>' }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
 inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   LoadedModel loaded;
   loaded.name = "fake";
   loaded.fingerprint = "fa4e";
   loaded.model = std::make_unique<FakeModel>(options);
   if (!options.with_tokenizer) return loaded;
-  TokenizerSpec spec = FakeTokenizerSpec(options.add_bos, options.knows_think);
+  TokenizerSpec spec = FakeTokenizerSpec(options.add_bos, options.knows_think, options.calls_tools);
   if (options.opens_think) spec.chat_template = kThinkingChatMl;
+  if (options.calls_tools) spec.chat_template = kToolChatMl;
   loaded.tokenizer = std::make_unique<Tokenizer>(std::move(spec));
   if (!options.with_template) return loaded;
   loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);

@@ -61,6 +61,9 @@ void ReplyText::Add(std::vector<ReplyPart>&& parts, Piece& piece) {
     if (stopped_) return;
     if (part.kind == ReplyPart::Kind::kToolCall) {
       piece.calls.push_back(std::move(part.call));
+      if (!options_.one_call) continue;
+      piece.text += matcher_.Finish();
+      stopped_ = true;
     } else if (part.channel == ReplyChannel::kReasoning) {
       piece.reasoning += part.text;
     } else {

@@ -22,6 +22,7 @@ struct ReplyTextOptions {
   bool separate = false;           // reasoning and tool calls are looked for
   bool in_reasoning = false;       // the prompt opened it
   bool tool_calls = false;
+  bool one_call = false;         // the reply ends with its first call
   int64_t thinking_budget = -1;  // tokens of reasoning at most; -1: no limit
   std::vector<TokenId> closing;  // what ends reasoning then
 };

@@ -124,6 +124,20 @@ TEST_F(ReplyTextTest, ToolCallsAreAPartOfTheirOwn) {
   EXPECT_EQ(Read({.separate = true}, ids).calls.size(), 0u);
 }
 
+TEST_F(ReplyTextTest, OneCallEndsTheReply) {
+  const std::string call = "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>";
+  // "Yes" may be the beginning of a stop string until the call shows that it is not.
+  const auto piece =
+      Read({.stops = {"Yes!"}, .separate = true, .tool_calls = true, .one_call = true},
+           Bytes("Yes" + call + call + "more"));
+  EXPECT_EQ(piece.text, "Yes");
+  EXPECT_EQ(piece.calls.size(), 1u);
+  EXPECT_EQ(actions_.at(3 + call.size() - 1), Action::kStop);
+  const auto both = Read({.separate = true, .tool_calls = true}, Bytes(call + call + "more"));
+  EXPECT_EQ(both.calls.size(), 2u);
+  EXPECT_EQ(both.text, "more");
+}
+
 TEST_F(ReplyTextTest, BrokenToolCallsAreMarkedText) {
   const auto piece =
       Read({.separate = true, .tool_calls = true}, Bytes("<tool_call>{\"name\"</tool_call>ok"));

@@ -14,8 +14,9 @@ constexpr float kLeastLogprob = -9999.0f;
 
 float Finite(float logprob) { return logprob > kLeastLogprob ? logprob : kLeastLogprob; }
 
-std::string FinishReasonText(FinishReason reason) {
-  return reason == FinishReason::kLength ? "length" : "stop";
+std::string FinishReasonText(FinishReason reason, bool calls_tools) {
+  if (reason == FinishReason::kLength) return "length";
+  return calls_tools ? "tool_calls" : "stop";
 }
 
 Json BytesJson(const std::string& bytes) {
@@ -113,6 +114,38 @@ std::string ApiReply::Begin() {
   return out;
 }
 
+// Ids are like no other of this server: the request's own one is part of them.
+void ApiReply::KeepCalls(std::size_t reply, std::vector<ToolCall>&& calls) {
+  Json& kept = choices_[reply].calls;
+  const std::string request = head_.id.substr(head_.id.find('-') + 1);
+  for (ToolCall& call : calls) {
+    const std::string number = std::to_string(reply) + "_" + std::to_string(kept.size());
+    kept.push_back(
+        {{"id", "call_" + request + "_" + number},
+         {"type", "function"},
+         {"function", {{"name", std::move(call.name)}, {"arguments", std::move(call.arguments)}}}});
+  }
+}
+
+std::string ApiReply::CallChunks(std::size_t reply, std::size_t from) const {
+  std::string out;
+  const auto chunk = [&](Json call) {
+    Json choice = {{"finish_reason", nullptr},
+                   {"logprobs", nullptr},
+                   {"delta", {{"tool_calls", Json::array({std::move(call)})}}}};
+    return SseData(ChunkOf(reply, std::move(choice)));
+  };
+  const Json& calls = choices_[reply].calls;
+  for (std::size_t i = from; i < calls.size(); ++i) {
+    Json begin = calls[i];
+    begin["index"] = i;
+    const Json arguments = std::exchange(begin["function"]["arguments"], "");
+    out += chunk(std::move(begin));
+    out += chunk({{"index", i}, {"function", {{"arguments", arguments}}}});
+  }
+  return out;
+}
+
 // One chunk for a token, two for one that ends the reasoning and begins the answer; none for one
 // that brings nothing.
 std::string ApiReply::TokenChunks(std::size_t reply, ChatEvent&& event) {
@@ -130,7 +163,9 @@ std::string ApiReply::TokenChunks(std::size_t reply, ChatEvent&& event) {
   if (!event.text.empty() || !logprobs.is_null()) {
     out += TextChunk(reply, event.text, std::move(logprobs));
   }
-  return out;
+  const std::size_t first_call = choices_[reply].calls.size();
+  KeepCalls(reply, std::move(event.calls));
+  return out + CallChunks(reply, first_call);
 }
 
 std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
@@ -143,6 +178,7 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
     choice.reasoning += event.reasoning;
     choice.has_reasoning = choice.has_reasoning || event.is_reasoning;
     choice.text += event.text;
+    KeepCalls(reply, std::move(event.calls));
     if (head_.logprobs && event.logprob.has_value() && !event.ends) {
       choice.logprobs.push_back(std::move(*event.logprob));
       choice.scored.push_back(event.scored);
@@ -157,7 +193,8 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
                          : ToApiError(Error(ErrorCode::kCancelled, "the reply was cancelled"));
     return {};
   }
-  choice.finish_reason = FinishReasonText(event.finish);
+  const bool calls_tools = !choice.calls.empty() || !event.calls.empty();
+  choice.finish_reason = FinishReasonText(event.finish, calls_tools);
   choice.usage = event.usage;
   choice.reasoning_tokens = event.reasoning_tokens;
   choice.seed = event.seed;
@@ -165,6 +202,7 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
   if (!head_.stream) {
     choice.reasoning += event.reasoning;
     choice.text += event.text;
+    KeepCalls(reply, std::move(event.calls));
     return {};
   }
   std::string out = TokenChunks(reply, std::move(event));
@@ -272,6 +310,10 @@ Json ApiReply::Body() const {
       entry["message"] = {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
       // Left out where there is none: some clients take the key alone for a model that thinks.
       if (choice.has_reasoning) entry["message"]["reasoning_content"] = choice.reasoning;
+      if (!choice.calls.empty()) {
+        if (choice.text.empty()) entry["message"]["content"] = nullptr;
+        entry["message"]["tool_calls"] = std::move(choice.calls);
+      }
     } else {
       entry["text"] = choice.text;
     }

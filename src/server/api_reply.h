@@ -54,6 +54,7 @@ class ApiReply {
     std::string reasoning;
     bool has_reasoning = false;  // also when it is empty
     std::string text;
+    Json calls = Json::array();  // of tools, as they are written in the body
     std::vector<LogprobEntry> logprobs;
     std::vector<bool> scored;        // parallel to logprobs
     std::vector<bool> is_reasoning;  // likewise
@@ -70,6 +71,10 @@ class ApiReply {
   std::string TextChunk(std::size_t reply, const std::string& text, Json logprobs,
                         const char* key = "content") const;
   std::string TokenChunks(std::size_t reply, ChatEvent&& event);
+  // Numbers the calls of an event and keeps them.
+  void KeepCalls(std::size_t reply, std::vector<ToolCall>&& calls);
+  // The chunks of a reply's calls from number `from` on: each one's name, then its arguments.
+  std::string CallChunks(std::size_t reply, std::size_t from) const;
   std::string FinishChunk(std::size_t reply) const;
   // The entries with `is_reasoning` go into a list of their own, which only they bring into being.
   Json LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,

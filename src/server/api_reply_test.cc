@@ -209,5 +209,62 @@ TEST(ApiErrors, EveryErrorHasItsStatus) {
   EXPECT_THAT(DumpJson(json), HasSubstr("bad \xEF\xBF\xBD byte"));
 }
 
+ChatEvent Calls(std::vector<ToolCall> calls, std::string text = "") {
+  ChatEvent event = Token(std::move(text));
+  event.calls = std::move(calls);
+  return event;
+}
+
+TEST(ApiReply, CallsOfToolsAreAListBesideTheContent) {
+  ApiReply reply(Head(false));
+  reply.Add(0, Calls({{"f", R"({"a": 1})"}}));
+  reply.Add(0, Calls({{"g", "{}"}, {"h", "{}"}}));
+  reply.Add(0, Done());
+  const Json choice = reply.Body().at("choices").at(0);
+  EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+  EXPECT_TRUE(choice.at("message").at("content").is_null());
+  const Json& calls = choice.at("message").at("tool_calls");
+  ASSERT_EQ(calls.size(), 3u);
+  EXPECT_EQ(calls[0], ParseJson(R"({"id":"call_1_0_0","type":"function",
+      "function":{"name":"f","arguments":"{\"a\": 1}"}})",
+                                "call"));
+  EXPECT_EQ(calls[2].at("id"), "call_1_0_2");
+
+  ApiReply both(Head(false));
+  both.Add(0, Calls({{"f", "{}"}}, "Let me see."));
+  both.Add(0, Done(FinishReason::kLength));
+  const Json cut = both.Body().at("choices").at(0);
+  EXPECT_EQ(cut.at("message").at("content"), "Let me see.");
+  EXPECT_EQ(cut.at("finish_reason"), "length");
+
+  ApiReply none(Head(false));
+  none.Add(0, Done());
+  const Json message = none.Body().at("choices").at(0).at("message");
+  EXPECT_EQ(message.at("content"), "");
+  EXPECT_FALSE(message.contains("tool_calls"));
+}
+
+TEST(ApiReply, CallsAreStreamedNameFirst) {
+  ApiReply reply(Head(true));
+  reply.Begin();
+  reply.Add(0, Calls({{"f", "{}"}}));
+  const std::string sse = reply.Add(0, Calls({{"g", R"({"a": 1})"}}, "text"));
+  std::vector<Json> deltas;
+  for (std::size_t at = 0; at < sse.size();) {
+    const std::size_t end = sse.find("\n\n", at) + 2;
+    deltas.push_back(EventOf(sse.substr(at, end - at)).at("choices").at(0).at("delta"));
+    at = end;
+  }
+  ASSERT_EQ(deltas.size(), 3u);
+  EXPECT_EQ(deltas[0], ParseJson(R"({"content":"text"})", "delta"));
+  EXPECT_EQ(deltas[1], ParseJson(R"({"tool_calls":[{"index":1,"id":"call_1_0_1","type":"function",
+      "function":{"name":"g","arguments":""}}]})",
+                                 "delta"));
+  EXPECT_EQ(deltas[2], ParseJson(R"({"tool_calls":[{"index":1,
+      "function":{"arguments":"{\"a\": 1}"}}]})",
+                                 "delta"));
+  EXPECT_THAT(reply.Add(0, Done()), HasSubstr(R"("finish_reason":"tool_calls")"));
+}
+
 }  // namespace
 }  // namespace fathom

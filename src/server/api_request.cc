@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/json.h"
+#include "server/api_tools.h"
+#include "server/json_fields.h"
 
 namespace fathom {
 namespace {
@@ -15,98 +17,6 @@ namespace {
 constexpr double kMaxRepetitionPenalty = 10.0;
 constexpr int kMaxTopLogprobs = 20;
 constexpr std::size_t kMaxUserIdBytes = 512;
-
-std::string TypeOf(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::null:
-      return "null";
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::string:
-      return "a string";
-    case Json::value_t::boolean:
-      return "a boolean";
-    case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned:
-      return "an integer";
-    case Json::value_t::number_float:
-      return "a number";
-    default:
-      return "something else";
-  }
-}
-
-[[noreturn]] void WrongType(const std::string& param, const char* expected, const Json& value) {
-  throw BadRequest(param, "'" + param + "' must be " + expected + ", but is " + TypeOf(value),
-                   "invalid_type");
-}
-
-// Numbers as people write them: 2, 0.5, -2.
-std::string Plain(double value) {
-  std::string text = Json(value).dump();
-  if (text.ends_with(".0")) text.resize(text.size() - 2);
-  return text;
-}
-
-[[noreturn]] void OutOfRange(const std::string& param, double low, double high, const Json& value) {
-  throw BadRequest(param,
-                   "'" + param + "' must be from " + Plain(low) + " to " + Plain(high) +
-                       ", but is " + value.dump(),
-                   "invalid_value");
-}
-
-// Typed access to the fields of the body; null counts as absent.
-class Fields {
- public:
-  Fields(const Json& object, std::string path = {}) : object_(object), path_(std::move(path)) {}
-
-  const Json* Find(const char* name) const {
-    const auto found = object_.find(name);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  std::string PathOf(const char* name) const { return path_.empty() ? name : path_ + "." + name; }
-
-  bool Boolean(const char* name, bool otherwise) const {
-    const Json* value = Find(name);
-    if (value == nullptr) return otherwise;
-    if (!value->is_boolean()) WrongType(PathOf(name), "a boolean", *value);
-    return value->get<bool>();
-  }
-
-  std::optional<double> Number(const char* name, double low, double high) const {
-    const Json* value = Find(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_number()) WrongType(PathOf(name), "a number", *value);
-    const double number = value->get<double>();
-    if (!(number >= low && number <= high)) OutOfRange(PathOf(name), low, high, *value);
-    return number;
-  }
-
-  std::optional<int64_t> Integer(const char* name, int64_t low, int64_t high) const {
-    const Json* value = Find(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_number_integer()) WrongType(PathOf(name), "an integer", *value);
-    const bool too_big =
-        value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(high);
-    if (too_big || value->get<int64_t>() < low || value->get<int64_t>() > high) {
-      OutOfRange(PathOf(name), static_cast<double>(low), static_cast<double>(high), *value);
-    }
-    return value->get<int64_t>();
-  }
-
-  const std::string* String(const char* name) const {
-    const Json* value = Find(name);
-    if (value == nullptr) return nullptr;
-    if (!value->is_string()) WrongType(PathOf(name), "a string", *value);
-    return value->get_ptr<const std::string*>();
-  }
-
- private:
-  const Json& object_;
-  std::string path_;
-};
 
 // ---- What is not supported ----------------------------------------------------------------------
 
@@ -128,9 +38,12 @@ bool IsNoChoice(const Json& value) { return value == "none" || value == "auto"; 
 constexpr UnsupportedField kBodyFields[] = {
     {"functions", IsEmpty, ""},
     {"function_call", IsNoChoice, "none or auto"},
-    {"tool_choice", IsNoChoice, "none or auto without tools"},
     {"logit_bias", IsEmpty, ""},
     {"suffix", IsEmpty, ""},
+};
+constexpr UnsupportedField kCompletionFields[] = {
+    {"tools", IsEmpty, ""},
+    {"tool_choice", IsNoChoice, "none or auto"},
 };
 constexpr UnsupportedField kChatFields[] = {
     {"audio", IsEmpty, ""},
@@ -171,12 +84,9 @@ Role ReadRole(const Fields& message) {
   if (*role == "system" || *role == "developer") return Role::kSystem;
   if (*role == "user") return Role::kUser;
   if (*role == "assistant") return Role::kAssistant;
-  if (*role == "tool" || *role == "function") {
-    throw BadRequest(path, "tools are not supported, so '" + path + "' cannot be '" + *role + "'",
-                     "unsupported");
-  }
+  if (*role == "tool") return Role::kTool;
   throw BadRequest(path,
-                   "'" + path + "' must be system, developer, user or assistant, but is '" +
+                   "'" + path + "' must be system, developer, user, assistant or tool, but is '" +
                        role->substr(0, 64) + "'",
                    "invalid_value");
 }
@@ -217,16 +127,20 @@ ChatMessage ReadMessage(const Json& value, const std::string& path) {
   const Fields fields(value, path);
   ChatMessage message;
   message.role = ReadRole(fields);
-  if (const Json* calls = fields.Find("tool_calls"); calls != nullptr && !calls->empty()) {
-    throw BadRequest(fields.PathOf("tool_calls"), "tools are not supported", "unsupported");
-  }
   RefuseUnsupported(kMessageFields, fields);
+  message.tool_calls = ReadToolCalls(fields);
+  if (!message.tool_calls.is_null() && message.role != Role::kAssistant) {
+    const std::string calls_path = fields.PathOf("tool_calls");
+    throw BadRequest(calls_path, "'" + calls_path + "' belongs to messages of an assistant",
+                     "invalid_value");
+  }
+  if (message.role == Role::kTool) message.tool_call_id = fields.NeedString("tool_call_id");
   const Json* content = fields.Find("content");
   if (content == nullptr) {
     // An assistant may have said nothing; anybody else must say something, if only "".
-    if (message.role == Role::kAssistant) return message;
-    const std::string content_path = fields.PathOf("content");
-    throw BadRequest(content_path, "'" + content_path + "' is missing", "missing_field");
+    if (message.role != Role::kAssistant) Missing(fields.PathOf("content"));
+    message.has_content = message.tool_calls.is_null();
+    return message;
   }
   if (content->is_string()) {
     message.content = content->get<std::string>();
@@ -251,6 +165,7 @@ std::vector<ChatMessage> ReadMessages(const Fields& body) {
   for (std::size_t i = 0; i < value->size(); ++i) {
     messages.push_back(ReadMessage((*value)[i], "messages[" + std::to_string(i) + "]"));
   }
+  MatchToolResults(messages);
   return messages;
 }
 
@@ -394,11 +309,10 @@ void ReadLogprobs(ApiKind kind, const Fields& body, GenerationOptions& options) 
 }
 
 void RefuseUnsupported(ApiKind kind, const Fields& body) {
-  if (const Json* tools = body.Find("tools"); tools != nullptr && !tools->empty()) {
-    throw BadRequest("tools", "tools are not supported", "unsupported");
-  }
   RefuseUnsupported(kBodyFields, body);
-  if (kind == ApiKind::kChat) RefuseUnsupported(kChatFields, body);
+  RefuseUnsupported(kind == ApiKind::kChat ? std::span<const UnsupportedField>(kChatFields)
+                                           : std::span<const UnsupportedField>(kCompletionFields),
+                    body);
   if (const Json* format = body.Find("response_format")) {
     if (!format->is_object()) WrongType("response_format", "an object", *format);
     const std::string* type = Fields(*format, "response_format").String("type");
@@ -464,6 +378,19 @@ void ReadThinking(const Fields& body, const ServedModel& model, GenerationOption
       body.Integer("thinking_budget", 0, std::numeric_limits<int32_t>::max()).value_or(-1);
 }
 
+// What the model's template would leave out in silence.
+void RefuseTools(const ToolUse& use, const std::vector<ChatMessage>& messages,
+                 const ServedModel& model) {
+  const auto has_call = [](const ChatMessage& message) { return !message.tool_calls.is_null(); };
+  const bool calls = std::any_of(messages.begin(), messages.end(), has_call);
+  if (use.tools.is_null() && !calls) return;
+  throw BadRequest(calls ? "messages" : "tools",
+                   "the model '" + model.name +
+                       "' cannot call tools: its chat template and vocabulary have no form for "
+                       "them that is supported",
+                   "unsupported");
+}
+
 GenerationOptions ReadOptions(ApiKind kind, const Fields& body, const ServedModel& model) {
   GenerationOptions options;
   ReadSampling(body, model.sampling, options.sampling);
@@ -525,7 +452,13 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const ServedMode
   }
 
   if (kind == ApiKind::kChat) {
-    common.prompt = ReadMessages(body);
+    ToolUse use = ReadToolUse(body, text);
+    std::vector<ChatMessage> messages = ReadMessages(body);
+    if (!model.calls_tools) RefuseTools(use, messages, model);
+    common.options.tool_calls = !use.tools.is_null();
+    common.options.one_call = use.one_call;
+    common.tools = std::move(use.tools);
+    common.prompt = std::move(messages);
     request.prompts.push_back(std::move(common));
     return request;
   }

@@ -39,6 +39,7 @@ struct ServedModel {
   std::string name;  // a request may also call it "default", or name none
   RecommendedSampling sampling = {};
   bool thinks = false;
+  bool calls_tools = false;
 };
 
 // A request without a temperature is sampled as the model's authors advise; with a temperature of

@@ -268,7 +268,6 @@ TEST(BadChatRequest, OutOfRange) {
 
 TEST(BadChatRequest, WhatIsNotSupportedIsSaidSo) {
   const std::pair<const char*, const char*> both[] = {
-      {"tools", R"([{"type":"function"}])"},
       {"functions", "[{}]"},
       {"function_call", R"({"name":"f"})"},
       {"tool_choice", R"("required")"},
@@ -309,7 +308,7 @@ TEST(BadChatRequest, WhatIsNotSupportedIsSaidSo) {
   check(message(R"("prefix":true)"), "messages[0].prefix");
   check(message(R"("audio":{"id":"a"})"), "messages[0].audio");
   check(message(R"("function_call":{"name":"f"})"), "messages[0].function_call");
-  EXPECT_EQ(RefusedMessages(R"([{"role":"tool","content":"x"}])").code, "unsupported");
+  EXPECT_EQ(RefusedCompletion(R"("prompt":"a","tools":[{"type":"function"}])").code, "unsupported");
   EXPECT_EQ(
       RefusedMessages(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])").code,
       "unsupported");

@@ -84,7 +84,8 @@ Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& b
   Generation generation;
   const char* prompt_param = kind == ApiKind::kChat ? "messages" : "prompt";
   try {
-    const ServedModel model{chat.model().name, chat.model().sampling, chat.thinks()};
+    const ServedModel model{chat.model().name, chat.model().sampling, chat.thinks(),
+                            chat.calls_tools()};
     const ApiRequest request = ParseApiRequest(kind, body, model);
     generation.stream = request.stream;
     generation.events = std::make_shared<EventQueue>();

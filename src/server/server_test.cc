@@ -279,6 +279,73 @@ TEST(Server, CompletionStream) {
   EXPECT_EQ(text, "abcde");
 }
 
+// ---- Tools -------------------------------------------------------------------------------------
+
+const FakeModelOptions kToolCaller = {
+    .chain = {'O', 'k', '.', FakeVocabulary::kToolCall, FakeVocabulary::kCallName,
+              FakeVocabulary::kCallPlace, FakeVocabulary::kToolEnd},
+    .ends = true,
+    .calls_tools = true};
+constexpr const char* kTools =
+    R"(,"tools":[{"type":"function","function":{"name":"get_weather"}}])";
+
+TEST(ServerTools, ACallAndWhatComesAfterItsResult) {
+  RunningServer server({}, kToolCaller);
+  const Json reply = PostOnce(server.port(), kChatPath, ChatBody(kTools)).json();
+  const Json& choice = reply.at("choices").at(0);
+  EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+  EXPECT_EQ(choice.at("message").at("content"), "Ok.");
+  const Json& call = choice.at("message").at("tool_calls").at(0);
+  EXPECT_EQ(call.at("function").at("name"), "get_weather");
+  EXPECT_EQ(call.at("function").at("arguments"), R"({"place": "Köln"})");
+
+  const Json messages = {{{"role", "user"}, {"content", "hello"}},
+                         choice.at("message"),
+                         {{"role", "tool"}, {"tool_call_id", call.at("id")}, {"content", "sunny"}}};
+  const ClientResponse next =
+      PostOnce(server.port(), kChatPath, DumpJson({{"messages", messages}, {"temperature", 0}}));
+  ASSERT_EQ(next.status, 200) << next.body;
+  // Nobody asked for tools now: what the model writes is text.
+  EXPECT_THAT(next.json().at("choices").at(0).at("message").at("content").get<std::string>(),
+              StartsWith("Ok.<tool_call>"));
+  const Json again = PostOnce(server.port(), kChatPath, ChatBody(kTools)).json();
+  EXPECT_NE(again.at("choices").at(0).at("message").at("tool_calls").at(0).at("id"), call.at("id"));
+}
+
+TEST(ServerTools, StreamedCallsEndWithTheirReason) {
+  RunningServer server({}, kToolCaller);
+  const ClientResponse response =
+      PostOnce(server.port(), kChatPath, ChatBody(std::string(kTools) + R"(,"stream":true)"));
+  std::string arguments;
+  for (const Json& event : response.Events()) {
+    const Json& delta = event.at("choices").at(0).at("delta");
+    if (!delta.contains("tool_calls")) continue;
+    arguments += delta["tool_calls"][0]["function"]["arguments"].get<std::string>();
+  }
+  EXPECT_EQ(arguments, R"({"place": "Köln"})");
+  EXPECT_THAT(response.body, HasSubstr(R"("finish_reason":"tool_calls")"));
+}
+
+TEST(ServerTools, ABrokenCallIsContent) {
+  FakeModelOptions broken = kToolCaller;
+  broken.chain = {'O', 'k', FakeVocabulary::kToolCall, FakeVocabulary::kCallName,
+                  FakeVocabulary::kToolEnd};
+  RunningServer server({}, broken);
+  const Json reply = PostOnce(server.port(), kChatPath, ChatBody(kTools)).json();
+  const Json& choice = reply.at("choices").at(0);
+  EXPECT_EQ(choice.at("finish_reason"), "stop");
+  EXPECT_EQ(choice.at("message").at("content"),
+            R"(Ok<tool_call>{"name": "get_weather", "arguments": </tool_call>)");
+  EXPECT_FALSE(choice.at("message").contains("tool_calls"));
+}
+
+TEST(ServerTools, AModelWithoutThemSaysSo) {
+  RunningServer server;
+  const ClientResponse response = PostOnce(server.port(), kChatPath, ChatBody(kTools));
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.message(), HasSubstr("the model 'fake' cannot call tools"));
+}
+
 // ---- Connections -------------------------------------------------------------------------------
 
 TEST(Server, ConnectionsAreKeptAndPipelinedRequestsAnsweredInOrder) {

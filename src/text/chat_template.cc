@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "text/deepseek_tools.h"
 #include "text/jinja/casing.h"
 #include "text/jinja/parser.h"
 #include "text/jinja/render.h"
@@ -37,11 +38,33 @@ constexpr std::array<const char*, 3> kReasoningFields = {"reasoning_content", "t
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-OrderedJson ToJson(const ChatMessage& message) {
+// Calls with their arguments as objects where they are JSON objects: templates write them with
+// tojson, which would quote a text once more.
+OrderedJson WithArgumentObjects(OrderedJson calls) {
+  for (OrderedJson& call : calls) {
+    if (!call.is_object() || !call.contains("function")) continue;
+    OrderedJson& function = call["function"];
+    if (!function.is_object() || !function.contains("arguments")) continue;
+    OrderedJson& arguments = function["arguments"];
+    if (!arguments.is_string()) continue;
+    try {
+      OrderedJson read = ParseOrderedJson(arguments.get<std::string>(), "arguments");
+      if (read.is_object()) arguments = std::move(read);
+    } catch (const Error&) {
+      // What a model once wrote wrong is shown to it as it was.
+    }
+  }
+  return calls;
+}
+
+OrderedJson ToJson(const ChatMessage& message, bool argument_objects) {
   OrderedJson json = {{"role", RoleName(message.role)}};
   if (message.has_content) json["content"] = message.content;
   if (!message.reasoning_content.empty()) json["reasoning_content"] = message.reasoning_content;
-  if (!message.tool_calls.is_null()) json["tool_calls"] = message.tool_calls;
+  if (!message.tool_calls.is_null()) {
+    json["tool_calls"] =
+        argument_objects ? WithArgumentObjects(message.tool_calls) : message.tool_calls;
+  }
   if (!message.name.empty()) json["name"] = message.name;
   if (!message.tool_call_id.empty()) json["tool_call_id"] = message.tool_call_id;
   return json;
@@ -100,10 +123,24 @@ std::string_view Stripped(std::string_view text) {
   return text.substr(begin, end - begin);
 }
 
-// Ends the prompt where the marked message ends.
-std::vector<TextSpan> CutAtMark(std::vector<TextSpan> spans, const std::string& content) {
+std::string TextOf(const std::vector<TextSpan>& spans) {
   std::string text;
   for (const TextSpan& span : spans) text += span.text;
+  return text;
+}
+
+bool HasTools(const OrderedJson& messages, const OrderedJson& tools) {
+  if (tools.is_array() && !tools.empty()) return true;
+  return std::any_of(messages.begin(), messages.end(), [](const OrderedJson& message) {
+    const auto calls = message.find("tool_calls"), role = message.find("role");
+    return (calls != message.end() && !calls->empty()) ||
+           (role != message.end() && *role == "tool");
+  });
+}
+
+// Ends the prompt where the marked message ends.
+std::vector<TextSpan> CutAtMark(std::vector<TextSpan> spans, const std::string& content) {
+  const std::string text = TextOf(spans);
   const std::string_view mark = kContinueMark.substr(0, kContinueMark.size() - 1);
   std::string clean;
   AppendUtf8(content, clean);
@@ -148,15 +185,61 @@ std::string_view RoleName(Role role) {
 struct ChatTemplate::Impl {
   std::string source;
   jinja::Template parsed;
+  std::optional<jinja::Template> with_tools;
   TemplateTokens tokens;
   std::function<std::tm()> now;
+
+  jinja::Inputs InputsOf(const PromptOptions& options) const;
+  TemplateTokens Turns(const jinja::Inputs& inputs) const;
 };
 
+// Everything but the messages and what is asked for.
+jinja::Inputs ChatTemplate::Impl::InputsOf(const PromptOptions& options) const {
+  jinja::Inputs inputs;
+  inputs.now = now;
+  inputs.tokens = tokens;
+  if (!options.variables.is_null()) {
+    if (!options.variables.is_object()) Invalid("the template's variables are not an object");
+    for (const auto& [name, value] : options.variables.items()) {
+      inputs.data.emplace_back(name, value);
+    }
+  }
+  if (!options.variables.is_object() || !options.variables.contains("documents")) {
+    inputs.data.emplace_back("documents", nullptr);
+  }
+  return inputs;
+}
+
+// How the file's own template begins an assistant's turn, and how it asks for one: found between
+// texts that it writes in a conversation without tools.
+TemplateTokens ChatTemplate::Impl::Turns(const jinja::Inputs& inputs) const {
+  const std::string question = "fathom asks", answer = "fathom answers";
+  const auto after_question = [&](OrderedJson messages, bool ask) {
+    jinja::Inputs probe = inputs;
+    probe.data.emplace_back("messages", std::move(messages));
+    probe.data.emplace_back("tools", nullptr);
+    probe.data.emplace_back("add_generation_prompt", ask);
+    const std::string text = TextOf(jinja::Render(parsed, probe));
+    const std::size_t at = text.rfind(question);
+    if (at == std::string::npos) Invalid("the model's chat template does not show the messages");
+    return text.substr(at + question.size());
+  };
+  const OrderedJson user = {{"role", "user"}, {"content", question}};
+  const OrderedJson assistant = {{"role", "assistant"}, {"content", answer}};
+  std::string turn = after_question({user, assistant}, false);
+  turn.resize(std::min(turn.size(), turn.find(answer)));
+  return {{"assistant_turn", turn},
+          {"asked_turn", after_question(OrderedJson::array({user}), true)}};
+}
+
 ChatTemplate::ChatTemplate(std::string_view source, TemplateTokens tokens,
-                           std::function<std::tm()> now)
+                           std::function<std::tm()> now, std::string_view tool_source)
     : impl_(std::make_unique<Impl>()) {
   impl_->source = source;
   impl_->parsed = jinja::Parse(source, "chat template");
+  if (!tool_source.empty()) {
+    impl_->with_tools = jinja::Parse(tool_source, "chat template for tools");
+  }
   impl_->tokens = std::move(tokens);
   impl_->now = std::move(now);
 }
@@ -168,7 +251,9 @@ const std::string& ChatTemplate::source() const { return impl_->source; }
 std::vector<TextSpan> ChatTemplate::Render(const std::vector<ChatMessage>& messages,
                                            const PromptOptions& options) const {
   OrderedJson list = OrderedJson::array();
-  for (const ChatMessage& message : messages) list.push_back(ToJson(message));
+  // What the model wrote is shown to it as it was where the template can.
+  const bool argument_objects = !impl_->with_tools;
+  for (const ChatMessage& message : messages) list.push_back(ToJson(message, argument_objects));
   return RenderMessages(list, options);
 }
 
@@ -180,23 +265,20 @@ std::vector<TextSpan> ChatTemplate::RenderMessages(const OrderedJson& messages,
   std::optional<std::string> continued;
   if (options.continue_final_message) continued = MarkLastContent(prepared);
 
-  jinja::Inputs inputs;
-  inputs.now = impl_->now;
-  inputs.tokens = impl_->tokens;
-  if (!options.variables.is_null()) {
-    if (!options.variables.is_object()) Invalid("the template's variables are not an object");
-    for (const auto& [name, value] : options.variables.items()) {
-      inputs.data.emplace_back(name, value);
-    }
+  jinja::Inputs inputs = impl_->InputsOf(options);
+  const bool with_tools = impl_->with_tools && HasTools(prepared, options.tools);
+  if (with_tools) {
+    const TemplateTokens turns = impl_->Turns(inputs);
+    inputs.tokens.insert(inputs.tokens.end(), turns.begin(), turns.end());
+    const bool drops = impl_->source.find("'</think>'") != std::string::npos;
+    inputs.data.emplace_back("drops_thinking", drops);
   }
   // These come last, so that no variable takes their place.
   inputs.data.emplace_back("messages", std::move(prepared));
   inputs.data.emplace_back("tools", options.tools);
-  if (!options.variables.is_object() || !options.variables.contains("documents")) {
-    inputs.data.emplace_back("documents", nullptr);
-  }
   inputs.data.emplace_back("add_generation_prompt", options.add_generation_prompt && !continued);
-  std::vector<TextSpan> spans = jinja::Render(impl_->parsed, inputs);
+  std::vector<TextSpan> spans =
+      jinja::Render(with_tools ? *impl_->with_tools : impl_->parsed, inputs);
   return continued ? CutAtMark(std::move(spans), *continued) : spans;
 }
 
@@ -222,7 +304,9 @@ std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer,
     if (id < 0) continue;
     tokens.emplace_back(name, tokenizer.BytesOf(id));
   }
-  return std::make_unique<ChatTemplate>(source, std::move(tokens), std::move(now));
+  return std::make_unique<ChatTemplate>(
+      source, std::move(tokens), std::move(now),
+      DeepSeekToolTemplate(source, tokenizer).value_or(std::string_view()));
 }
 
 }  // namespace fathom

@@ -22,7 +22,7 @@ struct ChatMessage {
   std::string content;            // UTF-8
   std::string reasoning_content;  // of an assistant: what it thought before; empty: nothing
   // Of an assistant: the calls it made, as in the OpenAI API ({"id", "type", "function": {"name",
-  // "arguments"}}), with the arguments as an object where they are one. Null: none.
+  // "arguments"}}), with the arguments as JSON text or as an object. Null: none.
   OrderedJson tool_calls;
   std::string name;          // of a tool: whose result this is; of others: who speaks; may be empty
   std::string tool_call_id;  // of a tool: which call this answers; may be empty
@@ -41,14 +41,17 @@ struct PromptOptions {
 // Texts of special tokens by the names that templates know: "bos_token", "eos_token", ...
 using TemplateTokens = std::vector<std::pair<std::string, std::string>>;
 
-// A Jinja template, rendered as transformers' apply_chat_template does it. Const after
-// construction; may be used from many threads.
+// A Jinja template, rendered as transformers' apply_chat_template does it; of DeepSeek's models,
+// with what deepseek_tools.h says of tools. Const after construction; may be used from many
+// threads.
 class ChatTemplate {
  public:
   // Throws Error that names the line and what was expected for a template that is wrong
   // (kInvalidFile) or uses what Fathom does not have (kUnsupported). `now` is the local time for
-  // templates that write the date.
-  ChatTemplate(std::string_view source, TemplateTokens tokens, std::function<std::tm()> now);
+  // templates that write the date. `tool_source` (may be empty) is a template that takes its place
+  // in conversations with tools, as DeepSeekToolTemplate describes it.
+  ChatTemplate(std::string_view source, TemplateTokens tokens, std::function<std::tm()> now,
+               std::string_view tool_source = {});
   ~ChatTemplate();
   ChatTemplate(const ChatTemplate&) = delete;
   ChatTemplate& operator=(const ChatTemplate&) = delete;

@@ -115,6 +115,11 @@ def write(path, context=4096, tokenizer=True, chat=True, seed=1):
         ("output.weight", (HIDDEN, vocabulary), head),
     ]
 
+    return write_gguf(path, metadata, tensors)
+
+
+def write_gguf(path, metadata, tensors):
+    """Metadata as (key, kind, value) for entry(); tensors as (name, shape, F32 bytes)."""
     out = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata))
     for key, kind, value in metadata:
         out += entry(key, kind, value)

@@ -6,8 +6,8 @@
 
 namespace fathom::jinja::unicode {
 
-// Every `stride`th code from `first` to `last`. The runs of a table are sorted, and none begins before
-// the one in front of it ends.
+// Every `stride`th code from `first` to `last`. The runs of a table are sorted, and none begins
+// before the one in front of it ends.
 struct CodePoints {
   uint32_t first, last, stride;
 };

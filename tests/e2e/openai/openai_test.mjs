@@ -1,40 +1,12 @@
 // The API as the OpenAI client for Node sees it. Needs FATHOM_PROGRAM, FATHOM_MODEL and OPENAI_FOLDER
 // (where the client is installed); run.sh sets them. Starts and stops servers of its own.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 
-const { FATHOM_PROGRAM, FATHOM_MODEL, OPENAI_FOLDER } = process.env;
-const OpenAI = createRequire(`${OPENAI_FOLDER}/`)('openai');
+import { OpenAI, clientOf, serve } from './server.mjs';
 
-// Starts `fathom serve` on a free port; resolves with the address it prints.
-async function serve(...flags) {
-  const child = spawn(FATHOM_PROGRAM,
-    ['serve', '--model', FATHOM_MODEL, '--port', '0', '--ctx', '2048', ...flags],
-    { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  const address = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no address within 60 s:\n${output}`)), 60_000);
-    const listen = (chunk) => {
-      output += chunk;
-      const found = output.match(/http:\/\/[0-9.]+:\d+/);
-      if (found) {
-        clearTimeout(timer);
-        resolve(found[0]);
-      }
-    };
-    child.stdout.on('data', listen);
-    child.stderr.on('data', listen);
-    exited.then((code) => reject(new Error(`ended with ${code}:\n${output}`)));
-  });
-  return { address, stop: async () => { child.kill('SIGTERM'); return exited; } };
-}
-
-const clientOf = (address, apiKey = 'unused') =>
-  new OpenAI({ baseURL: `${address}/v1`, apiKey, maxRetries: 0, timeout: 120_000 });
+const { FATHOM_MODEL } = process.env;
 
 const question = [{ role: 'user', content: 'What is the capital of France?' }];
 
@@ -43,7 +15,7 @@ let client;
 let model;
 
 before(async () => {
-  server = await serve();
+  server = await serve(FATHOM_MODEL);
   client = clientOf(server.address);
   model = (await client.models.list()).data[0].id;
 });
@@ -192,7 +164,7 @@ test('errors are the classes the client knows', async () => {
   });
   await assert.rejects(ask({ messages: [] }), OpenAI.BadRequestError);
   await assert.rejects(ask({ tools: [{ type: 'function', function: { name: 'f' } }] }),
-    /tools are not supported/);
+    /cannot call tools/);
   await assert.rejects(ask({ model: 'gpt-9' }), (error) => {
     assert.ok(error instanceof OpenAI.NotFoundError);
     assert.equal(error.code, 'model_not_found');
@@ -230,7 +202,7 @@ test('completions', async () => {
 });
 
 test('a server with a key', async () => {
-  const guarded = await serve('--api-key', 'right');
+  const guarded = await serve(FATHOM_MODEL, '--api-key', 'right');
   try {
     await assert.rejects(clientOf(guarded.address, 'wrong').models.list(),
       OpenAI.AuthenticationError);

@@ -18,9 +18,11 @@ if ! command -v npm > /dev/null; then
   echo "skipped: needs npm"
   exit 77
 fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export FATHOM_TOOL_MODEL=$folder/tools.gguf
+python3 "$root/tests/e2e/tool_model.py" "$FATHOM_TOOL_MODEL"
 if [[ -z $FATHOM_MODEL ]]; then
-  folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
   FATHOM_MODEL=$folder/tiny.gguf
   PYTHONPATH=$root/tests/e2e python3 -c 'import sys, tiny_model; tiny_model.write(sys.argv[1])' \
     "$FATHOM_MODEL"
@@ -34,4 +36,4 @@ if ! cmp -s "$here/package-lock.json" "$OPENAI_FOLDER/installed.json"; then
   (cd "$OPENAI_FOLDER" && npm ci --no-progress)
   cp "$here/package-lock.json" "$OPENAI_FOLDER/installed.json"
 fi
-node --test --test-reporter=spec "$here/openai_test.mjs"
+node --test --test-reporter=spec "$here/openai_test.mjs" "$here/tools_test.mjs"
