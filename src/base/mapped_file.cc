@@ -51,8 +51,6 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::WillNeed() const { WillNeed(bytes()); }
-
 void MappedFile::WillNeed(std::span<const std::byte> part) const {
   // Advice is given for whole pages; the mapping begins at one.
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));

@@ -19,9 +19,7 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
-  // Tells the kernel that the whole file will be read soon.
-  void WillNeed() const;
-  // The same of a part of bytes().
+  // Tells the kernel that a part of bytes() will be read soon.
   void WillNeed(std::span<const std::byte> part) const;
 
  private:

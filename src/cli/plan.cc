@@ -34,8 +34,8 @@ int Plan(const Context& context, const PlanFlags& flags) {
   options.request.context = flags.context;
   options.request.users = flags.users;
   const bool plain = options.kernels == &ReferenceKernels();
-  options.request.cache_type = CacheTypeNamed(flags.cache_type)
-                                   .value_or(plain ? CacheType::kF32 : CacheType::kF16);
+  options.request.cache_type =
+      CacheTypeNamed(flags.cache_type).value_or(plain ? CacheType::kF32 : CacheType::kF16);
   for (const InstalledModel& other : library.Installed()) options.other_files.push_back(other.path);
   const PlacementPlan plan = PlanModel(model.path, model.name, options);
   if (flags.json) {

@@ -55,7 +55,6 @@ std::string Speed(const SpeedEstimate& estimate) {
 
 std::string Percent(double share) { return Significant(std::floor(share * 1000) / 10) + " %"; }
 
-
 std::string Plural(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -150,8 +149,8 @@ std::string PartsText(const PlacementPlan& plan) {
     }
   }
   const std::string fits = plan.verdict == Verdict::kWillNotFit ? "does not fit" : "memory";
-  row("cache, " + std::string(NameOf(plan.request.cache_type)), "", static_cast<double>(plan.cache_bytes), 0,
-      fits);
+  row("cache, " + std::string(NameOf(plan.request.cache_type)), "",
+      static_cast<double>(plan.cache_bytes), 0, fits);
   row("working memory", "", static_cast<double>(plan.working_bytes), 0, fits);
   row("all", "", static_cast<double>(plan.needed_bytes), plan.all.bytes_per_token, "");
   text +=

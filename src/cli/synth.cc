@@ -37,7 +37,13 @@ int Synth(const SynthFlags& flags) {
   options.hooks.progress = [&](const ConvertProgress& progress) { line.Show(text.Of(progress)); };
   options.hooks.cancelled = [&] { return interrupts.pending(); };
   const double start = MonotonicSeconds();
-  const SynthReport report = WriteSyntheticGguf(options, flags.destination);
+  const bool gguf = flags.destination.ends_with(".gguf");
+  if (gguf && options.ghost) {
+    throw Error(ErrorCode::kInvalidArgument, "a ghost is a directory, not a GGUF file",
+                "give the name of a folder");
+  }
+  const SynthReport report = gguf ? WriteSyntheticGguf(options, flags.destination)
+                                  : WriteSyntheticDirectory(options, flags.destination);
   line.Clear();
   PrintLine(flags.destination + ": " + BytesText(report.bytes) + ", " +
             std::to_string(report.tensors) + " tensors, " + std::to_string(report.parameters) +
@@ -51,7 +57,9 @@ void AddSynth(CLI::App& app, Context& context) {
   const auto flags = std::make_shared<SynthFlags>();
   CLI::App* command = app.add_subcommand(
       "synth", "Write a model file with random weights, for tests and benchmarks");
-  command->add_option("destination", flags->destination, "The file to write, NAME.gguf")
+  command
+      ->add_option("destination", flags->destination,
+                   "What to write: NAME.gguf, or a folder with safetensors")
       ->type_name("DST")
       ->required();
   command
@@ -59,7 +67,10 @@ void AddSynth(CLI::App& app, Context& context) {
                    "Architecture and sizes: " + ShapeNames() + ", or a config.json")
       ->type_name("SHAPE")
       ->required();
-  command->add_option("--type", flags->type, "Storage format of most weights, as q4_0 or bf16")
+  command
+      ->add_option(
+          "--type", flags->type,
+          "Storage format of most weights, as q4_0 or bf16; in a folder f32, f16, bf16 or fp8")
       ->type_name("TYPE")
       ->required();
   command->add_option("--layers", flags->options.layers, "Layers; default: those of the shape")
@@ -73,12 +84,15 @@ void AddSynth(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
   command->get_option("--threads")->default_str("");
-  command->add_flag("--force", flags->force, "Replace DST if it is there");
+  command->add_flag("--ghost", flags->options.ghost,
+                    "Only headers, and holes where the weights would be: a few MB of disk");
+  command->add_flag("--force", flags->force, "Replace a file DST if it is there");
   command->footer(
       "The same shape, type, layers and seed give the same bytes.\n"
       "Examples:\n"
       "  fathom synth --shape v2-lite --type q4_0 v2-lite.gguf\n"
-      "  fathom synth --shape r1 --layers 5 --type q4_k r1-slice.gguf");
+      "  fathom synth --shape r1 --layers 5 --type q4_k r1-slice.gguf\n"
+      "  fathom synth --shape r1 --type fp8 --ghost DeepSeek-R1-ghost");
   command->callback([&context, flags] { context.run = [flags] { return Synth(*flags); }; });
 }
 

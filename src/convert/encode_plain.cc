@@ -75,6 +75,23 @@ ScaleAndOffset EncodeOffset(const float* values, const float* importance, Quants
   return {scale, -*low};
 }
 
+// The scale with the least error. Values that were quantised before lie on a grid, which some
+// scales meet much better than others.
+float BestByteScale(const float* values, const float* weights, float most) {
+  constexpr float kMostLevel = 127.0F, kLeastLevel = 104.0F, kStep = 0.5F;
+  double least = -1;
+  float best = 0;
+  for (float level = kMostLevel; level >= kLeastLevel; level -= kStep) {
+    const float scale = NearestHalf(most / level);
+    const double error = ErrorUnder<IntegerLevels<-127, 127>>(scale, values, weights, kSmallBlock);
+    if (least < 0 || error < least) {
+      least = error;
+      best = scale;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 void EncodeF32(const float* values, const float*, std::byte* blocks, int64_t count) noexcept {
@@ -139,11 +156,20 @@ void EncodeQ5_1(const float* values, const float* importance, std::byte* blocks,
   }
 }
 
-// Importance changes nothing: 8 bits leave little to choose.
-void EncodeQ8_0(const float* values, const float*, std::byte* blocks, int64_t count) noexcept {
+void EncodeQ8_0(const float* values, const float* importance, std::byte* blocks,
+                int64_t count) noexcept {
+  using Levels = IntegerLevels<-127, 127>;
   for (int64_t at = 0; at < count; at += kSmallBlock, blocks += 34) {
     float most = 0;
     for (int i = 0; i < kSmallBlock; ++i) most = std::max(most, std::fabs(values[at + i]));
+    if (importance != nullptr) {
+      const float scale = BestByteScale(values + at, importance + at, most);
+      const float inverse = InverseOrZero(PutNearestHalf(blocks, scale));
+      for (int i = 0; i < kSmallBlock; ++i) {
+        blocks[2 + i] = static_cast<std::byte>(Levels::Quant(inverse * values[at + i]) - 127);
+      }
+      continue;
+    }
     const float scale = most / 127.0F;
     const float inverse = InverseOrZero(scale);
     PutNearestHalf(blocks, scale);

@@ -11,8 +11,8 @@ namespace {
 // Random models: a linear layer of n inputs gets 1 / sqrt(n), so that normed inputs of size 1 give
 // outputs of size 1. Layers that write into the residual stream get the part of it that keeps their
 // sum over 2 x layers near 1 (as GPT-2 was initialised).
-constexpr double kEmbeddingDeviation = 1.0;
-constexpr double kNormDeviation = 0.1;  // around 1
+constexpr double kEmbeddingDeviation = 1.0;  // that of a head where the embedding is one
+constexpr double kNormDeviation = 0.1;       // around 1
 constexpr double kBiasDeviation = 0.05;
 
 class Planner {
@@ -24,7 +24,7 @@ class Planner {
   void Globals(bool with_head) {
     const std::vector<int64_t> table = {shape_.vocabulary, shape_.hidden};
     Both("token_embd.weight", "model.embed_tokens.weight", table, TensorKind::kEmbedding,
-         kEmbeddingDeviation);
+         shape_.tied_head ? Spread(shape_.hidden) : kEmbeddingDeviation);
     Norm("output_norm", "model.norm", shape_.hidden);
     if (with_head) {
       Both("output.weight", "lm_head.weight", table, TensorKind::kHead, Spread(shape_.hidden));

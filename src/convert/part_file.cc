@@ -88,21 +88,22 @@ void CheckFreeSpace(const fs::path& folder, uint64_t bytes) {
               "free some disk space or choose another place");
 }
 
-PartFile::PartFile(const fs::path& destination, uint64_t bytes, const std::string& recipe)
+PartFile::PartFile(const fs::path& destination, uint64_t bytes, const std::string& recipe,
+                   Room room)
     : destination_(destination),
       path_(PartPath(destination)),
       journal_path_(With(path_, ".journal")),
       bytes_(bytes),
       journaled_(!recipe.empty()) {
   try {
-    Open(recipe);
+    Open(recipe, room);
   } catch (...) {
     Close();
     throw;
   }
 }
 
-void PartFile::Open(const std::string& recipe) {
+void PartFile::Open(const std::string& recipe, Room room) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
   fd_ = ::open(path_.c_str(), kFlags, 0666);
   if (fd_ < 0) throw SystemError(errno, "cannot create " + path_.string());
@@ -117,7 +118,9 @@ void PartFile::Open(const std::string& recipe) {
     if (::ftruncate(fd_, 0) != 0) throw SystemError(errno, "cannot write " + path_.string());
     present = 0;
   }
-  CheckFreeSpace(FolderOf(destination_), bytes_ > present ? bytes_ - present : 0);
+  if (room == Room::kChecked) {
+    CheckFreeSpace(FolderOf(destination_), bytes_ > present ? bytes_ - present : 0);
+  }
   if (!journaled_) return;
   journal_ = ::open(journal_path_.c_str(), kFlags | O_APPEND | (done_ > 0 ? 0 : O_TRUNC), 0666);
   if (journal_ < 0) throw SystemError(errno, "cannot create " + journal_path_.string());

@@ -27,6 +27,9 @@ void CheckFreeSpace(const std::filesystem::path& folder, uint64_t bytes);
 // DST.part
 std::filesystem::path PartPath(const std::filesystem::path& destination);
 
+// Whether room for a whole file must be there when it is begun.
+enum class Room : uint8_t { kChecked, kHoles };
+
 class PartFile {
  public:
   // Creates or opens DST.part. `recipe` is a digest of all that determines the file; empty: no
@@ -34,7 +37,8 @@ class PartFile {
   // same recipe says, in units of the caller, and never more than is on the disk; 0 for another
   // recipe. Throws Error kNotFound, kPermission, kNoSpace, kIo, and kUnavailable while another
   // process writes it.
-  PartFile(const std::filesystem::path& destination, uint64_t bytes, const std::string& recipe);
+  PartFile(const std::filesystem::path& destination, uint64_t bytes, const std::string& recipe,
+           Room room = Room::kChecked);
   // Without a journal, or with nothing done, the part is removed unless it was published.
   ~PartFile();
   PartFile(const PartFile&) = delete;
@@ -54,7 +58,7 @@ class PartFile {
   void Publish();
 
  private:
-  void Open(const std::string& recipe);
+  void Open(const std::string& recipe, Room room);
   void Close();
   void Sync();
 

@@ -64,6 +64,9 @@ class Quantizer {
       const RowPieces pieces(tensor);
       raw = std::max(raw, pieces.MostSourceBytes());
       values = std::max(values, pieces.MostValues());
+      if (RowOf(tensor.sources.front().tensor->view.format).block_elements > 1) {
+        ones_.resize(std::max(ones_.size(), static_cast<std::size_t>(tensor.columns())), 1.0F);
+      }
       const RowPiece piece = pieces.At(0);
       most_piece_bytes_ =
           std::max(most_piece_bytes_,
@@ -147,9 +150,12 @@ class Quantizer {
       return {};
     }
     const EncodeFunction encode = EncoderOf(tensor.format);
+    // Equal weights ask for a search: what was quantised before lies on grids, and plain rounding
+    // to another grid loses more than it needs to.
+    const bool regrid = RowOf(tensor.sources[piece.source].tensor->view.format).block_elements > 1;
     const int64_t matrix_rows = tensor.shape.size() > 1 ? tensor.shape[tensor.shape.size() - 2] : 1;
     for (int64_t row = 0; row < piece.rows; ++row) {
-      const float* weights = nullptr;
+      const float* weights = regrid ? ones_.data() : nullptr;
       if (importance != nullptr) {
         const auto matrices = static_cast<int64_t>(importance->size()) / columns;
         weights = importance->data() + (piece.row + row) / matrix_rows % matrices * columns;
@@ -195,6 +201,7 @@ class Quantizer {
   ThreadPool pool_;
   std::vector<Worker> workers_;
   std::vector<PieceProblem> problems_;
+  std::vector<float> ones_;  // as many as the longest row of a quantised source
   std::size_t most_piece_bytes_ = 0;
   Buffer batch_;
   ConvertProgress progress_;

@@ -142,6 +142,9 @@ GgufValue Narrowed(const MetadataValue& value) {
             return static_cast<int32_t>(held);
           }
           return held;
+        } else if constexpr (std::is_same_v<T, uint64_t>) {
+          if (held <= std::numeric_limits<uint32_t>::max()) return static_cast<uint32_t>(held);
+          return held;
         } else if constexpr (std::is_same_v<T, double>) {
           const auto narrow = static_cast<float>(held);
           if (static_cast<double>(narrow) == held || std::isnan(held)) return narrow;

@@ -4,9 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -231,6 +233,19 @@ TEST(QuantizeTest, AGgufKeepsItsMetadataAndTheTypesOfOtherReaders) {
   EXPECT_EQ(file.Integer("general.file_type"), 1);
 }
 
+// llama.cpp reads counts of 32 bits only, and this is how they were written.
+TEST(QuantizeTest, CountsKeepTheir32Bits) {
+  const ScratchFolder folder;
+  Quantize(OpenGolden("llama_gqa.gguf"), folder / "out.gguf", To(Format::kF16));
+  const std::string bytes = TextOf(folder / "out.gguf");
+  const std::string key = "llama.block_count";
+  const std::size_t at = bytes.find(key);
+  ASSERT_NE(at, std::string::npos);
+  uint32_t type = 0;
+  std::memcpy(&type, bytes.data() + at + key.size(), sizeof type);
+  EXPECT_EQ(type, 4u);  // uint32
+}
+
 // ---- Resuming ----------------------------------------------------------------------------------
 
 TEST(QuantizeTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
@@ -303,10 +318,21 @@ TEST(QuantizeErrors, DestinationIsThere) {
 }
 
 TEST(QuantizeErrors, FullDisk) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP();
   const ScratchFolder folder;
-  PartFile part(folder / "out.gguf", 4, "");
   EXPECT_THROW(CheckFreeSpace(folder.path(), uint64_t{1} << 62), Error);
+  const ModelFile source = OpenGguf(SyntheticSource(folder));
+  // A limit on the size of files stands in for a disk that fills up while it is written.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 300'000;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string error = ErrorOf(source, folder / "out.gguf", To(Format::kQ8_0));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(error, HasSubstr("cannot write " + (folder / "out.gguf.part").string()));
+  EXPECT_FALSE(fs::exists(folder / "out.gguf"));
 }
 
 TEST(QuantizeErrors, TypeThatIsOnlyRead) {

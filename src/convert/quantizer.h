@@ -13,7 +13,8 @@ namespace fathom {
 
 // Encodes `count` finite values of at most kLargestValue (a multiple of the format's
 // block_elements). `importance` is null, or has a weight of at least 0 for each value: then the sum
-// of weight times squared error is what is made small.
+// of weight times squared error is what is made small. Weights that are all 1 ask for the search
+// alone.
 //
 // Without weights F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 are rounded as their definition
 // in the PyPI package gguf has it, bit for bit; the others are searched for the least squared

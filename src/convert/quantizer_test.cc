@@ -6,8 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/random.h"
 
 namespace fathom {
@@ -84,7 +89,7 @@ TEST_P(Encoder, DecodedValuesAreNearlyFixed) {
 }
 
 TEST_P(Encoder, ImportanceLowersTheErrorItWeighs) {
-  if (row().block_elements == 1 || row().format == Format::kQ8_0) GTEST_SKIP() << "not used";
+  if (row().block_elements == 1) GTEST_SKIP() << "not used";
   const std::vector<float> values = NormalValues(16384, 0.02);
   std::vector<float> weights;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -99,18 +104,76 @@ INSTANTIATE_TEST_SUITE_P(All, Encoder, ::testing::Range(0, kFormatCount), [](con
   return std::string(RowOf(static_cast<Format>(p.param)).name);
 });
 
-// Root mean square errors, relative to the values', that llama-quantize has on the same normal
-// values.
-TEST(QuantizerTest, SearchedFormatsAreAsNearAsOthers) {
-  struct Bound {
-    Format format;
-    double error;
-  };
-  const std::vector<float> values = NormalValues(65536, 0.02);
-  for (const Bound& bound : {Bound{Format::kQ6_K, 0.02}}) {
-    const FormatRow& row = RowOf(bound.format);
-    EXPECT_LE(RelativeError(values, RoundTrip(row, values, nullptr), {}), bound.error) << row.name;
+// ---- Against others (tests/goldens/formats_encode.json, tools/goldens/formats_encode.py) --------
+
+std::vector<std::byte> FromHex(const std::string& hex) {
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   }
+  return bytes;
+}
+
+Json ReadGolden() {
+  const std::string path = FATHOM_SOURCE_DIR "/tests/goldens/formats_encode.json";
+  std::ifstream stream(path);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return ParseJson(text.str(), path);
+}
+
+std::vector<float> Values(const Json& golden, const std::string& name) {
+  const std::vector<std::byte> bytes = FromHex(golden.at(name).get<std::string>());
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+Format Named(const std::string& name) {
+  for (int i = 0; i < kFormatCount; ++i) {
+    if (RowOf(static_cast<Format>(i)).name == name) return static_cast<Format>(i);
+  }
+  ADD_FAILURE() << name;
+  return Format::kF32;
+}
+
+TEST(EncoderGolden, RoundedFormatsBitForBit) {
+  const Json golden = ReadGolden();
+  int compared = 0;
+  for (const auto& [name, rows] : golden.at("blocks").items()) {
+    const Format format = Named(name);
+    for (const auto& [kind, hex] : rows.items()) {
+      const std::vector<float> values = Values(golden, kind);
+      std::vector<std::byte> blocks(
+          static_cast<std::size_t>(BytesOf(format, static_cast<int64_t>(values.size()))));
+      EncoderOf(format)(values.data(), nullptr, blocks.data(), static_cast<int64_t>(values.size()));
+      EXPECT_EQ(blocks, FromHex(hex.get<std::string>())) << name << " " << kind;
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, 21);
+}
+
+// At least as near to the values as llama.cpp's encoders without an importance matrix.
+TEST(EncoderGolden, SearchedFormatsAreAsNearAsLlamaCpp) {
+  const Json golden = ReadGolden();
+  int compared = 0;
+  for (const auto& [name, rows] : golden.at("llama_cpp_rmse").items()) {
+    const FormatRow& row = RowOf(Named(name));
+    for (const auto& [kind, bound] : rows.items()) {
+      const std::vector<float> values = Values(golden, kind);
+      const std::vector<float> decoded = RoundTrip(row, values, nullptr);
+      double error = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        error += std::pow(static_cast<double>(values[i]) - static_cast<double>(decoded[i]), 2);
+      }
+      const double found = std::sqrt(error / static_cast<double>(values.size()));
+      EXPECT_LE(found, bound.get<double>()) << name << " " << kind;
+      RecordProperty(name + "_" + kind, std::to_string(found / bound.get<double>()));
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, 14);
 }
 
 }  // namespace

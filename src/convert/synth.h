@@ -19,6 +19,7 @@ struct SynthOptions {
   Format type = Format::kQ8_0;
   std::optional<int64_t> layers;  // instead of the shape's
   uint64_t seed = 1;
+  bool ghost = false;  // of a directory: headers, and holes where the weights would be
   Overwrite overwrite = Overwrite::kRefuse;
   int threads = 1;
   ConvertHooks hooks;
@@ -34,5 +35,11 @@ struct SynthReport {
 // Writes a GGUF file. Throws Error: kNotFound and kInvalidFile for the shape, kUnsupported for a
 // type that GGUF or this code does not have, kAlreadyExists, kNoSpace, kIo, and kCancelled.
 SynthReport WriteSyntheticGguf(const SynthOptions& options, const std::filesystem::path& path);
+
+// Writes a Hugging Face directory in F32, F16, BF16, or as DeepSeek's models are published:
+// F8_E4M3 with a scale per square, and BF16 for what they do not quantise. A ghost takes a few
+// megabytes of disk, whatever its size: its weights read as zeros. What is written at first is
+// DESTINATION.part. Throws Error as the above; a directory that is there is never replaced.
+SynthReport WriteSyntheticDirectory(const SynthOptions& options, const std::filesystem::path& path);
 
 }  // namespace fathom

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <cstring>
@@ -13,9 +14,11 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "convert/quantize.h"
 #include "convert/random_blocks.h"
 #include "convert/testing/scratch_folder.h"
 #include "formats/gguf.h"
+#include "formats/hf_directory.h"
 #include "models/testing/model_runner.h"
 
 namespace fathom {
@@ -104,6 +107,107 @@ TEST(SynthTest, LayersCanBeFewer) {
       .shape = (kGoldens / "deepseek_v3/config.json").string(), .type = Format::kF32, .layers = 1};
   WriteSyntheticGguf(options, folder / "a.gguf");
   EXPECT_EQ(BindModel(OpenGguf(folder / "a.gguf"))->spec().layers, 1);
+}
+
+// ---- Directories -------------------------------------------------------------------------------
+
+TEST(SynthDirectoryTest, CanBeReadAndConverted) {
+  const ScratchFolder folder;
+  struct Case {
+    const char* golden;
+    Format type;
+  };
+  for (const Case& c : {Case{"deepseek_fp8", Format::kF8_E4M3}, Case{"deepseek_v3", Format::kBF16},
+                        Case{"deepseek_v2lite", Format::kF8_E4M3}, Case{"qwen2_tied", Format::kF16},
+                        Case{"hf_llama_llama3", Format::kF32}}) {
+    const fs::path path = folder / (std::string(c.golden) + "-hf");
+    const SynthReport report = WriteSyntheticDirectory(Options(c.golden, c.type), path);
+    EXPECT_FALSE(fs::exists(path.string() + ".part"));
+    const ModelFile directory = OpenHuggingFaceDirectory(path);
+    EXPECT_EQ(directory.tensors().size(), report.tensors);
+    const fs::path gguf = folder / (std::string(c.golden) + ".gguf");
+    Quantize(directory, gguf, {.type = Format::kF32});
+    const ModelFile file = OpenGguf(gguf);
+    const auto model = BindModel(file);
+    ModelRunner runner(*model, ReferenceKernels(), CacheType::kF32, 1, 64);
+    for (const float logit : runner.Feed(std::vector<int32_t>{1, 2, 3, 4})) {
+      ASSERT_TRUE(std::isfinite(logit)) << c.golden;
+      ASSERT_LT(std::fabs(logit), 50.0F) << c.golden;
+    }
+  }
+}
+
+TEST(SynthDirectoryTest, SameSeedSameBytes) {
+  const ScratchFolder folder;
+  SynthOptions options = Options("deepseek_fp8", Format::kF8_E4M3);
+  WriteSyntheticDirectory(options, folder / "a");
+  options.threads = 1;
+  WriteSyntheticDirectory(options, folder / "b");
+  options.seed = 2;
+  WriteSyntheticDirectory(options, folder / "c");
+  const auto digest = [&](const char* name) {
+    return Sha256OfFile(folder / name / "model.safetensors");
+  };
+  EXPECT_EQ(digest("a"), digest("b"));
+  EXPECT_NE(digest("a"), digest("c"));
+}
+
+// Names, shapes and number of shards of the published DeepSeek-R1.
+TEST(SynthDirectoryTest, AGhostOfR1) {
+  const ScratchFolder folder;
+  const SynthReport report = WriteSyntheticDirectory(
+      {.shape = "r1", .type = Format::kF8_E4M3, .ghost = true}, folder / "ghost");
+  int64_t on_disk = 0;
+  int shards = 0;
+  for (const auto& entry : fs::directory_iterator(folder / "ghost")) {
+    struct stat status {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    on_disk += status.st_blocks * 512;
+    shards += entry.path().extension() == ".safetensors" ? 1 : 0;
+  }
+  EXPECT_EQ(shards, 163);
+  EXPECT_LT(on_disk, 40 << 20);
+  const ModelFile file = OpenHuggingFaceDirectory(folder / "ghost");
+  EXPECT_EQ(file.tensors().size(), 91991u);
+  // 671.0 billion, and the layer that predicts with its copies of embedding and head.
+  int64_t main = 0, prediction = 0;
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (tensor.name.ends_with("_scale_inv")) continue;
+    const bool last = tensor.name.starts_with("model.layers.61.");
+    (last ? prediction : main) += tensor.view.elements();
+  }
+  EXPECT_EQ(main, 671026419200);
+  EXPECT_EQ(main + prediction, report.parameters);
+  EXPECT_EQ(
+      file.RequireTensor("model.layers.3.self_attn.kv_a_proj_with_mqa.weight_scale_inv", {5, 56})
+          .format,
+      Format::kF32);
+  EXPECT_EQ(file.FindTensor("model.layers.60.mlp.experts.255.down_proj.weight")->view.format,
+            Format::kF8_E4M3);
+  EXPECT_EQ(file.FindTensor("model.layers.3.mlp.gate.weight")->view.format, Format::kBF16);
+}
+
+TEST(SynthDirectoryTest, BadInput) {
+  const ScratchFolder folder;
+  const auto error_of = [&](const SynthOptions& options, const std::string& name) -> std::string {
+    try {
+      WriteSyntheticDirectory(options, folder / name);
+    } catch (const Error& error) {
+      return std::string(ErrorCodeName(error.code())) + ": " + error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(error_of(Options("deepseek_v3", Format::kQ4_0), "x"),
+              HasSubstr("unsupported: a directory holds F32, F16, BF16 or FP8, not Q4_0"));
+  EXPECT_THAT(error_of(Options("qwen2_tied", Format::kF8_E4M3), "x"), HasSubstr("only DeepSeek"));
+  fs::create_directory(folder / "there");
+  EXPECT_THAT(error_of(Options("qwen2_tied", Format::kF16), "there"), HasSubstr("already_exists"));
+  EXPECT_THAT(error_of({.shape = "r1", .type = Format::kF8_E4M3}, "x"), HasSubstr("no_space"));
+  SynthOptions stopped = Options("qwen2_tied", Format::kF16);
+  stopped.hooks.cancelled = [] { return true; };
+  EXPECT_THAT(error_of(stopped, "x"), HasSubstr("cancelled: "));
+  EXPECT_FALSE(fs::exists(folder / "x"));
+  EXPECT_FALSE(fs::exists(folder / "x.part"));
 }
 
 std::string ErrorOf(const SynthOptions& options, const fs::path& path) {

@@ -56,8 +56,7 @@ struct ByteScale {
   std::byte Quantize(float x) const {
     if (inverse == 0.0F) return std::byte{0};
     const float rounded = std::nearbyint(x * inverse);
-    return static_cast<std::byte>(
-        static_cast<int8_t>(std::clamp(rounded, -kMostByte, kMostByte)));
+    return static_cast<std::byte>(static_cast<int8_t>(std::clamp(rounded, -kMostByte, kMostByte)));
   }
 };
 
@@ -114,19 +113,17 @@ void StoreValue(CacheType type, std::byte* slice, int64_t head_dim, int64_t slot
         slice + CacheScalesOffset(head_dim), kPageTokens + slot);
 }
 
-float CachedLatent(CacheType type, const std::byte* slice, int64_t width, int64_t slot,
-                   int64_t d) {
+float CachedLatent(CacheType type, const std::byte* slice, int64_t width, int64_t slot, int64_t d) {
   const float value = Element(type, slice, slot * width + d);
   if (type != CacheType::kQ8) return value;
-  return value * Scale(slice + LatentScalesOffset(width),
-                       slot * LatentScales(width) + d / kLatentGroup);
+  return value *
+         Scale(slice + LatentScalesOffset(width), slot * LatentScales(width) + d / kLatentGroup);
 }
 
 void StoreLatent(CacheType type, std::byte* slice, int64_t width, int64_t slot, const float* x) {
   for (int64_t d = 0; d < width; d += kLatentGroup) {
     Store(type, x + d, std::min(kLatentGroup, width - d), slice, slot * width + d, 1,
-          slice + LatentScalesOffset(width),
-          slot * LatentScales(width) + d / kLatentGroup);
+          slice + LatentScalesOffset(width), slot * LatentScales(width) + d / kLatentGroup);
   }
 }
 

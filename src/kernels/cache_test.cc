@@ -86,8 +86,8 @@ TEST(CacheTest, GivesBackLatents) {
 
 TEST(CacheTest, WhatIsNoNumberStaysNone) {
   for (const CacheType type : kCacheTypes) {
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       std::vector<std::byte> slice(static_cast<std::size_t>(LatentSliceBytes(type, 8)));
       const float x[8] = {1, 2, 3, bad, 5, 6, 7, 8};
       StoreLatent(type, slice.data(), 8, 3, x);
