@@ -40,22 +40,43 @@ BlockScales ScalesOfRows(const Linear& joint, int64_t first_row, int64_t rows, b
   return scales;
 }
 
-// Rows first_row on of the joint matrix, transposed: {latent, nope}, written to `to`.
-void Transpose(const LatentAttentionShape& shape, const Linear& joint, int64_t first_row,
-               Format format, std::byte* to) {
-  const bool same = format == joint.weight.format;
-  const auto size = static_cast<std::size_t>(BytesOf(format, 1));
-  std::vector<float> decoded(static_cast<std::size_t>(shape.latent));
-  for (int64_t d = 0; d < shape.nope; ++d) {
-    const std::byte* row = joint.weight.row(first_row + d);
-    if (!same) {
-      DecodeRow(joint, first_row + d, decoded.data());
-      row = reinterpret_cast<const std::byte*>(decoded.data());
+// to[columns][rows] = the transpose of from[rows][columns], values of kSize bytes at any alignment.
+// A tile of rows is read side by side, so that whole runs of it are written: R1 has half a billion
+// values to move when it is loaded.
+template <std::size_t kSize>
+void Transpose(const std::byte* from, int64_t rows, int64_t columns, std::byte* to) {
+  constexpr int64_t kTile = 16;
+  for (int64_t first = 0; first < rows; first += kTile) {
+    const int64_t count = std::min(kTile, rows - first);
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = first; r < first + count; ++r) {
+        std::memcpy(to + static_cast<std::size_t>(c * rows + r) * kSize,
+                    from + static_cast<std::size_t>(r * columns + c) * kSize, kSize);
+      }
     }
-    for (int64_t c = 0; c < shape.latent; ++c) {
-      std::memcpy(to + static_cast<std::size_t>(c * shape.nope + d) * size,
-                  row + static_cast<std::size_t>(c) * size, size);
+  }
+}
+
+// The key matrix of a head, whose rows begin at first_row of the joint matrix, transposed: {latent,
+// nope}, as stored or decoded to float32.
+void TransposeKeys(const LatentAttentionShape& shape, const Linear& joint, int64_t first_row,
+                   Format format, std::byte* to) {
+  const std::byte* from = joint.weight.row(first_row);
+  std::vector<float> decoded;
+  if (format != joint.weight.format) {
+    decoded.resize(static_cast<std::size_t>(shape.nope * shape.latent));
+    for (int64_t d = 0; d < shape.nope; ++d) {
+      DecodeRow(joint, first_row + d, decoded.data() + d * shape.latent);
     }
+    from = reinterpret_cast<const std::byte*>(decoded.data());
+  }
+  switch (BytesOf(format, 1)) {
+    case 1:
+      return Transpose<1>(from, shape.nope, shape.latent, to);
+    case 2:
+      return Transpose<2>(from, shape.nope, shape.latent, to);
+    default:
+      return Transpose<4>(from, shape.nope, shape.latent, to);
   }
 }
 
@@ -93,7 +114,7 @@ void SplitHeads(const LatentAttentionShape& shape, const Linear& joint, BindDept
     Linear value = RowsOf(from, first + shape.nope, shape.value);
     if (values) {
       std::byte* to = layer.derived->data() + head * head_bytes;
-      Transpose(shape, joint, first, format, to);
+      TransposeKeys(shape, joint, first, format, to);
       key.weight.data = to;
       if (format == from.format) key.scales = ScalesOfRows(joint, first, shape.nope, true);
       value.scales = ScalesOfRows(joint, first + shape.nope, shape.value, false);
