@@ -2,7 +2,6 @@
 // float32 operation is done once and in this order.
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "convert/encoders.h"
 #include "convert/fit.h"
@@ -102,12 +101,8 @@ void EncodeF16(const float* values, const float*, std::byte* blocks, int64_t cou
   for (int64_t i = 0; i < count; ++i) PutHalf(blocks + 2 * i, FloatToHalf(values[i]));
 }
 
-// To the nearest, ties to even.
 void EncodeBF16(const float* values, const float*, std::byte* blocks, int64_t count) noexcept {
-  for (int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<uint32_t>(values[i]);
-    PutHalf(blocks + 2 * i, static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
-  }
+  for (int64_t i = 0; i < count; ++i) PutHalf(blocks + 2 * i, FloatToBFloat16(values[i]));
 }
 
 void EncodeQ4_0(const float* values, const float* importance, std::byte* blocks,

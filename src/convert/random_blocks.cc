@@ -224,12 +224,6 @@ class PlainBlocks final : public RandomBlocks {
   std::vector<T> table_;
 };
 
-uint16_t ToBFloat16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 // The nearest E4M3 value; infinity and NaN do not come here.
 uint8_t ToFloat8(float value) {
   const uint8_t sign = std::signbit(value) ? 0x80 : 0;
@@ -326,7 +320,7 @@ std::unique_ptr<RandomBlocks> MakeRandomBlocks(Format format, double deviation, 
     case Format::kF16:
       return std::make_unique<PlainBlocks<uint16_t>>(deviation, mean, FloatToHalf);
     case Format::kBF16:
-      return std::make_unique<PlainBlocks<uint16_t>>(deviation, mean, ToBFloat16);
+      return std::make_unique<PlainBlocks<uint16_t>>(deviation, mean, FloatToBFloat16);
     case Format::kF8_E4M3:
       return std::make_unique<PlainBlocks<uint8_t>>(deviation, mean, ToFloat8);
     default:

@@ -103,7 +103,7 @@ class QuantizeTest(unittest.TestCase):
 
     def test_fallbacks_are_named(self):
         done = self.good("quantize", GOLDENS / "deepseek_v3", self.folder / "v3.gguf", "--type", "q4_k")
-        self.assertRegex(done.stderr, r"Note: F16 instead of Q4_K for rows .*blk\.\*\.ffn_up_exps")
+        self.assertRegex(done.stderr, r"Note: F16 instead of Q4_K for rows .*blk\.\*\.ffn_down_exps")
 
     def test_default_model_as_q8_0_keeps_its_perplexity(self):
         if not MODEL:
