@@ -102,7 +102,7 @@ TEST_F(SystemTreeTest, ColdFileKnowsHolesAndReads) {
     EXPECT_EQ(static_cast<char>(buffer[8191]), 'x');
   }
   EXPECT_THROW(ColdFile{root_}, Error);
-  EXPECT_THROW(ColdFile(root_ / "none"), Error);
+  EXPECT_THROW(ColdFile{root_ / "none"}, Error);
 }
 
 TEST_F(SystemTreeTest, ResidentBytesSeesWhatWasTouched) {

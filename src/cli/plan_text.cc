@@ -53,7 +53,7 @@ std::string Speed(const SpeedEstimate& estimate) {
   return Significant(estimate.tokens_per_second()) + " tokens/s";
 }
 
-std::string Percent(double share) { return Significant(std::floor(share * 1000) / 10) + " %"; }
+std::string Percent(double share) { return Format("%.1f %%", std::floor(share * 1000) / 10); }
 
 std::string Plural(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");

@@ -85,7 +85,7 @@ TEST(PlanTextTest, R1SaysWhatThePublishersSay) {
 
 TEST(PlanTextTest, Verdicts) {
   const std::string fits = PlanText(PlanOfR1(800, 4096, 1));
-  EXPECT_THAT(fits, HasSubstr("Fits in memory: 676 GB of 800 GB available. It decodes at about"));
+  EXPECT_THAT(fits, HasSubstr("Fits in memory: 674 GB of 800 GB available. It decodes at about"));
   EXPECT_THAT(fits, Not(HasSubstr("  disk       ")));
   const std::string runs = PlanText(PlanOfR1(64, 4096, 1));
   EXPECT_THAT(runs, HasSubstr("Does not fit in memory, but runs from the disk"));

@@ -396,8 +396,7 @@ class Outliner {
     keys.bytes = group.bytes / (nope + value_) * nope;
     keys.rows = group.columns;
     keys.columns = nope;
-    const bool single = group.format == Format::kF16 || group.format == Format::kBF16;
-    if (!single) keys.format = Format::kF32;
+    if (RowOf(group.format).block_elements > 1) keys.format = Format::kF32;
     keys.made_bytes = BytesOf(keys.format, keys.parameters);
     values.name += ", values";
     values.rows = value_;

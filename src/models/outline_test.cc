@@ -70,8 +70,8 @@ TEST(OutlineTest, PublishedR1) {
   EXPECT_EQ(TotalsOf(model, WeightRole::kRoutedExperts).bytes_per_token,
             static_cast<double>(TotalsOf(model, WeightRole::kRoutedExperts).bytes) / 32);
   EXPECT_NEAR(TotalsOf(model, WeightRole::kEmbedding).bytes_per_token, 7168 * 2, 1e-6);
-  // Keys are transposed when the model is bound.
-  EXPECT_EQ(TotalsOf(model, WeightRole::kAttention).made_bytes, int64_t{61} * 128 * 512 * 128 * 4);
+  // Keys are transposed when the model is bound, and stay FP8.
+  EXPECT_EQ(TotalsOf(model, WeightRole::kAttention).made_bytes, int64_t{61} * 128 * 512 * 128);
   // Three dense layers, and nine experts of 2048 in each of the others.
   EXPECT_EQ(model.feed_forward_width, (3 * 18432 + 58 * 9 * 2048) / 61);
 }

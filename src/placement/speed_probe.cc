@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/system_memory.h"
+#include "kernels/product_split.h"
 
 namespace fathom {
 namespace {
@@ -23,10 +26,11 @@ constexpr double kMostBytes = double{192 << 20};
 constexpr int kStretches = 3;
 constexpr double kStretchSeconds = 0.015;
 
-// How layers split a product over threads (models/layers/linear.cc).
-constexpr int64_t kTaskBytes = 32 << 10;
-constexpr int64_t kTasksPerThread = 4;
-constexpr int64_t kPanelRows = 32;
+// Fewest weight rows of a loop for each thread: a few of the smallest tasks there are.
+constexpr int64_t kFewestRows = 64;
+
+// A part of a matrix has a whole number of every instruction set's panels.
+constexpr int64_t kWholeRows = 32;
 
 // Multiplications of one loop where many rows share the weights; more would only take longer.
 constexpr double kLoopProducts = 4e8;
@@ -134,10 +138,7 @@ double SpeedProbe::Loop(const WeightGroup& group, int64_t weight_rows, int64_t r
                         int64_t together) {
   const int64_t row_bytes = BytesOf(group.format, group.columns);
   const auto matrix_bytes = static_cast<std::size_t>(row_bytes * weight_rows);
-  const int threads = pool_.threads();
-  const int64_t fair = weight_rows / (kTasksPerThread * threads);
-  const int64_t size =
-      std::max(std::min(kTaskBytes / row_bytes, fair) / kPanelRows, int64_t{1}) * kPanelRows;
+  const int64_t size = ProductTaskRows(row_bytes, weight_rows, pool_.threads());
   const int64_t tasks = (weight_rows + size - 1) / size;
 
   const Activation activation(kernels_, group.format, rows, group.columns);
@@ -169,14 +170,19 @@ double SpeedProbe::Loop(const WeightGroup& group, int64_t weight_rows, int64_t r
 double SpeedProbe::MatrixSeconds(const WeightGroup& group, int64_t rows, int64_t together) {
   const int64_t row_bytes = BytesOf(group.format, group.columns);
   const auto room = static_cast<int64_t>(weights_.size());
-  const int64_t least = std::min(group.rows, 2 * kPanelRows * pool_.threads());
+  if (row_bytes > room) {
+    throw Error(ErrorCode::kUnsupported, "a matrix with rows of " + std::to_string(row_bytes) +
+                                             " bytes is too wide to be measured");
+  }
+  const int64_t least = std::min(group.rows, kFewestRows * pool_.threads());
   // Fewer matrices, and then fewer of their rows, where a loop would be longer than needed.
   const double products = static_cast<double>(rows * group.columns);
   const auto most_rows =
       std::min(static_cast<int64_t>(kLoopProducts / products), room / 2 / row_bytes);
   together = std::clamp(most_rows / group.rows, int64_t{1}, together);
-  const int64_t weight_rows =
-      std::min(group.rows, std::max(most_rows / kPanelRows * kPanelRows, least));
+  int64_t weight_rows = std::min(std::max(most_rows, least), room / row_bytes);
+  if (weight_rows > kWholeRows) weight_rows = weight_rows / kWholeRows * kWholeRows;
+  weight_rows = std::min(weight_rows, group.rows);
   const auto key = std::make_tuple(group.format, weight_rows, group.columns, rows, together);
   auto known = known_.find(key);
   if (known == known_.end()) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace fathom {
 namespace {
 
@@ -39,6 +41,14 @@ TEST(SpeedProbeTest, LargeMatricesAreTimedInPart) {
   EXPECT_LT(large, 500 * small);
   // Many rows take longer than one.
   EXPECT_GT(probe.MatrixSeconds(Group(Format::kQ8_0, 4096, 1024), 64, 1), small);
+}
+
+TEST(SpeedProbeTest, WideMatricesStayInsideTheWeights) {
+  ThreadPool pool(4);
+  SpeedProbe probe(*AvailableKernels().front(), pool, 0);
+  // A row of 16 MB is all there is; a larger one is refused.
+  EXPECT_GT(probe.MatrixSeconds(Group(Format::kF32, 300, 1 << 22), 1, 3), 0);
+  EXPECT_THROW(probe.MatrixSeconds(Group(Format::kF32, 300, (1 << 22) + 32), 1, 1), Error);
 }
 
 TEST(SpeedProbeTest, Attention) {

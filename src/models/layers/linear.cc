@@ -6,16 +6,10 @@
 #include <string>
 
 #include "base/check.h"
+#include "kernels/product_split.h"
 
 namespace fathom {
 namespace {
-
-// Weight rows of one task: enough bytes that handing out tasks costs nothing beside them, few
-// enough that threads finish together.
-constexpr int64_t kTaskBytes = 64 << 10;
-constexpr int64_t kTasksPerThread = 4;
-// A whole number of every instruction set's panels.
-constexpr int64_t kPanelRows = 32;
 
 int64_t Blocks(int64_t values) { return (values + kScaleBlock - 1) / kScaleBlock; }
 
@@ -38,9 +32,7 @@ BlockScales BindScales(const ModelFile& file, const std::string& tensor, int64_t
 }  // namespace
 
 int64_t FeaturesPerTask(const Linear& layer, int threads) {
-  const int64_t fair_share = layer.out_features() / (kTasksPerThread * threads);
-  const int64_t rows = std::min(kTaskBytes / layer.weight.row_bytes(), fair_share);
-  return std::max(rows / kPanelRows, int64_t{1}) * kPanelRows;
+  return ProductTaskRows(layer.weight.row_bytes(), layer.out_features(), threads);
 }
 
 int64_t TasksOf(const Linear& layer, int threads) {
