@@ -135,11 +135,14 @@ std::string HomeText(const PlacementPlan& plan, const PlanPart& part) {
 }
 
 std::string PartsText(const PlacementPlan& plan) {
-  std::string text = "\nWhat lives where     parameters       bytes    a token reads   kept in\n";
+  constexpr const char* kLayout = "  %-18s %10s %10s %14s   %s";
+  // Two columns further left than its rows, as the headings of all tables are.
+  std::string text = "\n" + Row("%-20s %10s %10s %14s   %s", "What lives where", "parameters",
+                                "bytes", "a token reads", "kept in");
   const auto row = [&](const std::string& name, const std::string& parameters, double bytes,
                        double per_token, const std::string& home) {
-    text += Row("  %-18s %10s %11s %16s   %s", name.c_str(), parameters.c_str(),
-                Bytes(bytes).c_str(), per_token > 0 ? Bytes(per_token).c_str() : "", home.c_str());
+    text += Row(kLayout, name.c_str(), parameters.c_str(), Bytes(bytes).c_str(),
+                per_token > 0 ? Bytes(per_token).c_str() : "", home.c_str());
   };
   for (const PlanPart& part : plan.parts) {
     row(std::string(RoleName(part.role)), Parameters(static_cast<double>(part.totals.parameters)),

@@ -49,8 +49,8 @@ class ModelFile {
   using Metadata = std::map<std::string, MetadataValue, std::less<>>;
 
   // The views point into the shards, and unused dimensions of shapes are 0. Throws
-  // Error(kInvalidFile) when two tensors have one name. `path` is what messages call the whole; left
-  // empty it is that of the first shard. Without shards there is a path, and metadata alone.
+  // Error(kInvalidFile) when two tensors have one name. `path` is what messages call the whole;
+  // left empty it is that of the first shard. Without shards there is a path, and metadata alone.
   ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors,
             ModelFileKind kind = ModelFileKind::kGguf, std::filesystem::path path = {});
 

@@ -187,7 +187,7 @@ class PlanTest(unittest.TestCase):
                  r"\(lower --ctx\)", tiny, "--ctx", context + 1)
         self.bad("--users", tiny, "--users", 0)
         self.bad("--ctx", tiny, "--ctx", 0)
-        self.bad("--cache", tiny, "--cache", "q8")
+        self.bad("f8 not in", tiny, "--cache", "f8")
         self.bad("there are no kernels called 'fast'", tiny, "--kernels", "fast")
         self.bad("there is no file", self.folder / "none.gguf")
 
