@@ -379,6 +379,14 @@ class Terminal:
         seen, self.screen = self.screen.split(text.encode(), 1)
         return seen + text.encode()
 
+    def wait_for_bytes(self, count):
+        """Until so many have come that nothing has waited for."""
+        deadline = time.monotonic() + SECONDS
+        while len(self.screen) < count and time.monotonic() < deadline:
+            if select.select([self.fd], [], [], 0.05)[0]:
+                self.screen += os.read(self.fd, 65536)
+        assert len(self.screen) >= count, self.screen
+
     def exit_code(self):
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
@@ -458,7 +466,7 @@ class Chat(CliTest):
         chat.wait_for("> ")
         chat.type("hello\r")
         chat.wait_for("hello")
-        time.sleep(0.5)
+        chat.wait_for_bytes(200)  # the reply has begun: before, Ctrl-C would only drop the line
         chat.type("\x03")
         chat.wait_for("Stopped.")
         chat.wait_for("> ")
