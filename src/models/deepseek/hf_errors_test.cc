@@ -21,24 +21,6 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-struct Change {
-  const char* key;
-  std::optional<MetadataValue> value;  // nothing: taken away
-  const char* message;
-};
-
-void ExpectRefused(const char* golden, const Change& change) {
-  AlteredFile file(golden);
-  if (change.value) {
-    file.metadata[change.key] = *change.value;
-  } else {
-    file.metadata.erase(change.key);
-  }
-  EXPECT_THAT(file.BindError(), AllOf(HasSubstr(change.message), HasSubstr(golden)))
-      << golden << " with another " << change.key;
-  EXPECT_EQ(file.DescribeError(), file.BindError()) << change.key;
-}
-
 std::string Text(const char* text) { return text; }
 
 TEST(DeepseekHfErrors, UnchangedDirectoriesBind) {

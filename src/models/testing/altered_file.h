@@ -2,8 +2,12 @@
 // architecture is bound from it.
 #pragma once
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,5 +76,26 @@ class AlteredFile {
 
   ModelFile source_;
 };
+
+// Another value of a key of a golden's configuration.
+struct Change {
+  const char* key;
+  std::optional<MetadataValue> value;  // nothing: taken away
+  const char* message;
+};
+
+// Binding and describing the golden with that change say `message` and name the golden.
+inline void ExpectRefused(const char* golden, const Change& change) {
+  AlteredFile file(golden);
+  if (change.value) {
+    file.metadata[change.key] = *change.value;
+  } else {
+    file.metadata.erase(change.key);
+  }
+  EXPECT_THAT(file.BindError(),
+              testing::AllOf(testing::HasSubstr(change.message), testing::HasSubstr(golden)))
+      << golden << " with another " << change.key;
+  EXPECT_EQ(file.DescribeError(), file.BindError()) << change.key;
+}
 
 }  // namespace fathom
