@@ -14,14 +14,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The value of "KEY: 123 kB" in /proc/meminfo, in bytes; 0 when absent.
-int64_t MemInfo(const std::string& key) {
-  std::ifstream file("/proc/meminfo");
+// The value of "KEY: 123 kB" in /proc/meminfo, in bytes; where that is absent, the system's answer
+// to sysconf(`otherwise`), a number of pages.
+int64_t MemInfo(const fs::path& root, const std::string& key, int otherwise) {
+  std::ifstream file(root / "proc/meminfo");
   std::string name, unit;
   for (int64_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, unit)) {
     if (name == key) return kilobytes * 1024;
   }
-  return 0;
+  return std::max<int64_t>(sysconf(otherwise), 0) * sysconf(_SC_PAGESIZE);
 }
 
 // One number from a control file; -1 for "max", for a number beyond int64_t, or when it is not
@@ -98,11 +99,13 @@ CgroupMemory ReadCgroupMemory(const fs::path& root) {
   return tightest;
 }
 
-int64_t TotalMemoryBytes() { return MemInfo("MemTotal:"); }
+int64_t TotalMemoryBytes(const fs::path& root) {
+  return MemInfo(root, "MemTotal:", _SC_PHYS_PAGES);
+}
 
-int64_t AvailableMemoryBytes() {
-  const int64_t available = MemInfo("MemAvailable:");
-  return std::min(available, std::max<int64_t>(Left(ReadCgroupMemory()), 0));
+int64_t AvailableMemoryBytes(const fs::path& root) {
+  const int64_t available = MemInfo(root, "MemAvailable:", _SC_AVPHYS_PAGES);
+  return std::min(available, std::max<int64_t>(Left(ReadCgroupMemory(root)), 0));
 }
 
 int64_t ResidentMemoryBytes() {

@@ -17,12 +17,12 @@ struct CgroupMemory {
 // those around it. `root` is "/" but in tests: below it are proc/self/cgroup and sys/fs/cgroup.
 CgroupMemory ReadCgroupMemory(const std::filesystem::path& root = "/");
 
-// Memory of the machine, in bytes; 0 when it cannot be read.
-int64_t TotalMemoryBytes();
+// Memory of the machine, in bytes, without /proc too. `root` as above.
+int64_t TotalMemoryBytes(const std::filesystem::path& root = "/");
 
-// The smaller of what the kernel calls available and what a cgroup limit leaves, in bytes; 0 when
-// neither can be read.
-int64_t AvailableMemoryBytes();
+// The smaller of what the kernel calls available and what a cgroup limit leaves, in bytes. Without
+// /proc, memory that is free counts as available, and the page cache does not.
+int64_t AvailableMemoryBytes(const std::filesystem::path& root = "/");
 
 // Resident memory of this process, in bytes; 0 when it cannot be read.
 int64_t ResidentMemoryBytes();

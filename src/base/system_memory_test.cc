@@ -86,6 +86,22 @@ TEST(SystemMemory, ThisMachineHasSome) {
   EXPECT_LE(AvailableMemoryBytes(), TotalMemoryBytes());
 }
 
+TEST_F(SystemTreeTest, WithoutProcTheSystemIsAsked) {
+  EXPECT_GT(TotalMemoryBytes(root_), int64_t{64} << 20);
+  EXPECT_GT(AvailableMemoryBytes(root_), 0);
+  EXPECT_LE(AvailableMemoryBytes(root_), TotalMemoryBytes(root_));
+}
+
+TEST_F(SystemTreeTest, AvailableIsTheLessOfMachineAndGroup) {
+  Write("proc/meminfo", "MemTotal:  4000 kB\nMemFree:  1 kB\nMemAvailable:  2000 kB\n");
+  EXPECT_EQ(TotalMemoryBytes(root_), 4096000);
+  EXPECT_EQ(AvailableMemoryBytes(root_), 2048000);
+  Write("proc/self/cgroup", "0::/\n");
+  Write("sys/fs/cgroup/memory.max", "1000000\n");
+  Write("sys/fs/cgroup/memory.current", "400000\n");
+  EXPECT_EQ(AvailableMemoryBytes(root_), 600000);
+}
+
 TEST_F(SystemTreeTest, ColdFileKnowsHolesAndReads) {
   const fs::path path = root_ / "data";
   const std::string block(16384, 'x');
