@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "models/config_reader.h"
+#include "models/deepseek/hf_router.h"
 #include "models/rope_config.h"
 
 namespace fathom {
@@ -66,23 +67,6 @@ constexpr auto kDeepSeekKeys = std::to_array<std::string_view>({
     "v_head_dim",
 });
 
-// Refuses any value of the key but this one; where the key is absent it has this value.
-void Expect(const ModelFile& file, std::string_view key, bool expected) {
-  if (file.Boolean(key).value_or(expected) == expected) return;
-  file.FailKeyUnsupported(key, expected ? "is false, expected true" : "is true, expected false");
-}
-void ExpectText(const ModelFile& file, std::string_view key, std::string_view expected) {
-  const std::string* found = file.String(key);
-  if (found == nullptr || *found == expected) return;
-  file.FailKeyUnsupported(key, "is " + QuotedName(*found) + ", expected " + QuotedName(expected));
-}
-void Expect(const ModelFile& file, std::string_view key, int64_t expected) {
-  const auto found = file.Integer(key);
-  if (!found || *found == expected) return;
-  file.FailKeyUnsupported(
-      key, "is " + std::to_string(*found) + ", expected " + std::to_string(expected));
-}
-
 void ParseRope(const ConfigReader& reader, int64_t rotary, ModelShape& shape) {
   const int64_t positions = reader.Count("max_position_embeddings", int64_t{1} << 31);
   HfRope rope = ParseHfRope(reader, rotary, positions);
@@ -104,8 +88,8 @@ void ParseGrouped(const ConfigReader& reader, ModelShape& shape) {
   }
   if (shape.architecture == Architecture::kQwen2) {
     file.RequireInteger("num_key_value_heads");
-    Expect(file, "use_sliding_window", false);
-    Expect(file, "use_mrope", false);
+    reader.Expect("use_sliding_window", false);
+    reader.Expect("use_mrope", false);
     const std::vector<std::string>* types = file.Strings("layer_types");
     if (types != nullptr && std::any_of(types->begin(), types->end(), [](const auto& type) {
           return type != "full_attention";
@@ -129,12 +113,12 @@ void ParseLatent(const ConfigReader& reader, ModelShape& shape) {
   shape.rotary = reader.Count("qk_rope_head_dim", kMostHeadSize);
   shape.nope = reader.Count("qk_nope_head_dim", kMostHeadSize);
   shape.value = reader.Count("v_head_dim", kMostHeadSize);
-  Expect(file, "num_key_value_heads", shape.heads);
-  Expect(file, "qk_head_dim", shape.nope + shape.rotary);
-  Expect(file, "head_dim", shape.rotary);  // what transformers writes there
-  Expect(file, "attention_bias", false);
-  Expect(file, "mlp_bias", false);
-  Expect(file, "rope_interleave", true);
+  reader.Expect("num_key_value_heads", shape.heads);
+  reader.Expect("qk_head_dim", shape.nope + shape.rotary);
+  reader.Expect("head_dim", shape.rotary);  // what transformers writes there
+  reader.Expect("attention_bias", false);
+  reader.Expect("mlp_bias", false);
+  reader.Expect("rope_interleave", true);
   if (shape.rotary % 2 != 0) {
     reader.Fail("qk_rope_head_dim", std::to_string(shape.rotary), "an even number");
   }
@@ -146,39 +130,19 @@ void ParseLatent(const ConfigReader& reader, ModelShape& shape) {
 
 void ParseMixture(const ConfigReader& reader, ModelShape& shape) {
   const ModelFile& file = reader.file();
-  Expect(file, "moe_layer_freq", int64_t{1});
+  reader.Expect("moe_layer_freq", int64_t{1});
   shape.dense_layers = reader.CountFromZeroOr("first_k_dense_replace", 0, kMostLayers);
   shape.expert_width = reader.Count("moe_intermediate_size", kMostWidth);
   shape.shared_experts = reader.CountFromZeroOr("n_shared_experts", 0, kMaxExperts);
   shape.mtp_layers = reader.CountFromZeroOr("num_nextn_predict_layers", 0, kMostLayers);
-  RouterSpec& router = shape.router;
-  router.experts = reader.Count("n_routed_experts", kMaxExperts);
-  router.used = reader.Count("num_experts_per_tok", kMaxExpertsUsed);
-  router.scale = reader.Positive("routed_scaling_factor");
-  bool grouped = true;
-  if (file.RequireString("model_type") == "deepseek_v3") {
-    ExpectText(file, "scoring_func", "sigmoid");
-    ExpectText(file, "topk_method", "noaux_tc");
-    router.scores = RouterScores::kSigmoid;
-    router.group_score = GroupScore::kBestTwo;
-    router.normalize = reader.BooleanOr("norm_topk_prob", true);
-  } else {
-    ExpectText(file, "scoring_func", "softmax");
-    Expect(file, "norm_topk_prob", false);  // the reference ignores it
-    const std::string* method = file.String("topk_method");
-    grouped = method != nullptr && *method == "group_limited_greedy";
-    if (!grouped) ExpectText(file, "topk_method", "greedy");
-  }
-  if (grouped) {
-    router.groups = reader.Count("n_group", kMaxExperts);
-    router.groups_used = reader.Count("topk_group", kMaxExperts);
-  }
-  if (const std::string problem = ProblemOf(router); !problem.empty()) {
+  shape.router = deepseek::ParseHfRouter(reader);
+  if (const std::string problem = ProblemOf(shape.router); !problem.empty()) {
     file.Fail("its router makes no sense: " + problem);
   }
 }
 
-void ParseQuantization(const ModelFile& file, ModelShape& shape) {
+void ParseQuantization(const ConfigReader& reader, ModelShape& shape) {
+  const ModelFile& file = reader.file();
   constexpr std::string_view kPrefix = "quantization_config.";
   const auto first = file.metadata().lower_bound(kPrefix);
   if (first == file.metadata().end() || !first->first.starts_with(kPrefix)) return;
@@ -187,7 +151,7 @@ void ParseQuantization(const ModelFile& file, ModelShape& shape) {
     file.FailKeyUnsupported("quantization_config.quant_method",
                             "is " + QuotedName(method) + ", expected 'fp8'");
   }
-  ExpectText(file, "quantization_config.fmt", "e4m3");
+  reader.ExpectText("quantization_config.fmt", "e4m3");
   const std::vector<int64_t>* sides = file.Integers("quantization_config.weight_block_size");
   if (sides == nullptr || sides->size() != 2 || (*sides)[0] != (*sides)[1] || (*sides)[0] < 1 ||
       (*sides)[0] > kMostWidth) {
@@ -203,7 +167,10 @@ void ParseQuantization(const ModelFile& file, ModelShape& shape) {
 int64_t TokenKey(const ModelFile& file, std::string_view key) {
   const MetadataValue* value = file.Find(key);
   if (value == nullptr) return -1;
-  if (const auto* list = std::get_if<std::vector<int64_t>>(value)) return list->front();
+  if (const auto* list = std::get_if<std::vector<int64_t>>(value)) {
+    if (!list->empty()) return list->front();
+    file.FailKey(key, "is an empty list, expected token ids");
+  }
   return *file.Integer(key);
 }
 
@@ -241,7 +208,7 @@ ModelShape ParseShape(const ModelFile& config) {
                               "supported: llama, qwen2, deepseek_v2, deepseek_v3");
   }
   reader.RefuseUnknownKeys(known, HfKeysWithoutMeaning(), type);
-  ExpectText(config, "hidden_act", "silu");
+  reader.ExpectText("hidden_act", "silu");
 
   shape.layers = reader.Count("num_hidden_layers", kMostLayers);
   shape.hidden = reader.Count("hidden_size", kMostWidth);
@@ -255,7 +222,7 @@ ModelShape ParseShape(const ModelFile& config) {
   if (shape.architecture == Architecture::kDeepSeek) {
     ParseLatent(reader, shape);
     ParseMixture(reader, shape);
-    ParseQuantization(config, shape);
+    ParseQuantization(reader, shape);
   } else {
     ParseGrouped(reader, shape);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 
@@ -113,6 +114,29 @@ double ConfigReader::PositiveOr(std::string_view name, double absent) const {
 
 bool ConfigReader::BooleanOr(std::string_view name, bool absent) const {
   return file_.Boolean(Key(name)).value_or(absent);
+}
+
+bool ConfigReader::Boolean(std::string_view name) const {
+  const std::optional<bool> value = file_.Boolean(Key(name));
+  if (!value) file_.FailKey(Key(name), "is missing, expected a boolean");
+  return *value;
+}
+
+void ConfigReader::Expect(std::string_view name, bool expected) const {
+  if (BooleanOr(name, expected) == expected) return;
+  Refuse(name, expected ? "false" : "true", expected ? "true" : "false");
+}
+
+void ConfigReader::Expect(std::string_view name, int64_t expected) const {
+  const auto found = file_.Integer(Key(name));
+  if (!found || *found == expected) return;
+  Refuse(name, std::to_string(*found), std::to_string(expected));
+}
+
+void ConfigReader::ExpectText(std::string_view name, std::string_view expected) const {
+  const std::string* found = file_.String(Key(name));
+  if (found == nullptr || *found == expected) return;
+  Refuse(name, QuotedName(*found), QuotedName(expected));
 }
 
 float ConfigReader::Epsilon(std::string_view name) const {

@@ -31,7 +31,13 @@ class ConfigReader {
   double Positive(std::string_view name) const;  // finite
   double PositiveOr(std::string_view name, double absent) const;
   bool BooleanOr(std::string_view name, bool absent) const;
+  bool Boolean(std::string_view name) const;
   float Epsilon(std::string_view name) const;  // 0 to below 1
+
+  // Refuse any value of the key but this one; where the key is absent it has this value.
+  void Expect(std::string_view name, bool expected) const;
+  void Expect(std::string_view name, int64_t expected) const;
+  void ExpectText(std::string_view name, std::string_view expected) const;
 
   // Throws Error(kUnsupported) for a key under the prefix that is in neither list: it may change
   // the result. An entry that ends in a dot stands for all keys that begin with it.

@@ -306,7 +306,7 @@ std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer,
   }
   return std::make_unique<ChatTemplate>(
       source, std::move(tokens), std::move(now),
-      DeepSeekToolTemplate(source, tokenizer).value_or(std::string_view()));
+      DeepSeekToolTemplate(source, tokenizer).value_or(std::string()));
 }
 
 }  // namespace fathom

@@ -5,9 +5,8 @@
 namespace fathom {
 namespace {
 
-// DeepSeek-V2.5, V3 and R1: definitions as JSON in code blocks; calls with their type, and their
-// arguments in a code block, on lines of their own; results between tags as a group.
-constexpr std::string_view kCodeBlocks = R"JINJA(
+// How both forms begin: the system messages as one text, a blank line between them.
+constexpr std::string_view kSystemText = R"JINJA(
 {%- set ns = namespace(system='', first=true, last='') -%}
 {%- for message in messages -%}
   {%- if message.role == 'system' -%}
@@ -16,6 +15,11 @@ constexpr std::string_view kCodeBlocks = R"JINJA(
   {%- endif -%}
 {%- endfor -%}
 {{- bos_token + ns.system -}}
+)JINJA";
+
+// DeepSeek-V2.5, V3 and R1: definitions as JSON in code blocks; calls with their type, and their
+// arguments in a code block, on lines of their own; results between tags as a group.
+constexpr std::string_view kCodeBlocks = R"JINJA(
 {%- if tools -%}
   {{- '\n\n## Tools\n\n### Function\n\nYou have the following functions available:\n' -}}
   {%- for tool in tools -%}
@@ -69,14 +73,6 @@ constexpr std::string_view kCodeBlocks = R"JINJA(
 // DeepSeek-V3.1: definitions in Markdown with the form of calls explained; calls and results one
 // after the other, without anything around them.
 constexpr std::string_view kPlain = R"JINJA(
-{%- set ns = namespace(system='', first=true, last='') -%}
-{%- for message in messages -%}
-  {%- if message.role == 'system' -%}
-    {%- set ns.system = ns.system + ('' if ns.first else '\n\n') + message.content -%}
-    {%- set ns.first = false -%}
-  {%- endif -%}
-{%- endfor -%}
-{{- bos_token + ns.system -}}
 {%- if tools -%}
   {{- '\n\n## Tools\nYou have access to the following tools:\n\n' -}}
   {%- for tool in tools -%}
@@ -130,8 +126,8 @@ constexpr std::string_view kOutputsTags[] = {"<｜tool▁outputs▁begin｜>", "
 
 }  // namespace
 
-std::optional<std::string_view> DeepSeekToolTemplate(std::string_view own_template,
-                                                     const Tokenizer& tokenizer) {
+std::optional<std::string> DeepSeekToolTemplate(std::string_view own_template,
+                                                const Tokenizer& tokenizer) {
   const auto writes = [&](std::string_view text) {
     return own_template.find(text) != std::string_view::npos;
   };
@@ -144,11 +140,11 @@ std::optional<std::string_view> DeepSeekToolTemplate(std::string_view own_templa
   for (const std::string_view tag : kOutputTags) {
     if (!knows(tag)) return std::nullopt;
   }
-  if (!writes("```json")) return kPlain;
+  if (!writes("```json")) return std::string(kSystemText).append(kPlain);
   for (const std::string_view tag : kOutputsTags) {
     if (!knows(tag)) return std::nullopt;
   }
-  return kCodeBlocks;
+  return std::string(kSystemText).append(kCodeBlocks);
 }
 
 }  // namespace fathom

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "text/tokenizer.h"
@@ -20,7 +21,7 @@ namespace fathom {
 //   assistant_turn  what stands between the last message of a user and the assistant's answer
 //   asked_turn      what asks for that answer
 //   drops_thinking  whether what an assistant thought before is left out
-std::optional<std::string_view> DeepSeekToolTemplate(std::string_view own_template,
-                                                     const Tokenizer& tokenizer);
+std::optional<std::string> DeepSeekToolTemplate(std::string_view own_template,
+                                                const Tokenizer& tokenizer);
 
 }  // namespace fathom

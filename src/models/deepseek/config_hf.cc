@@ -2,12 +2,12 @@
 // transformers' configuration classes have them. The model type itself says how experts are chosen;
 // a key that says otherwise is refused.
 #include <array>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/config_reader.h"
 #include "models/deepseek/config.h"
+#include "models/deepseek/hf_router.h"
 #include "models/layers/linear.h"
 #include "models/rope_config.h"
 
@@ -60,28 +60,6 @@ constexpr auto kKnownKeys = std::to_array<std::string_view>({
     "quantization_config.modules_to_not_convert",  // the tensors' own formats say it
 });
 
-// Refuses any value of the key but this one; where the key is absent it has this value.
-void Expect(const ConfigReader& reader, std::string_view key, bool expected) {
-  if (reader.BooleanOr(key, expected) == expected) return;
-  reader.Refuse(key, expected ? "false" : "true", expected ? "true" : "false");
-}
-void ExpectText(const ConfigReader& reader, std::string_view key, std::string_view expected) {
-  const std::string* found = reader.file().String(key);
-  if (found == nullptr || *found == expected) return;
-  reader.Refuse(key, QuotedName(*found), QuotedName(expected));
-}
-void Expect(const ConfigReader& reader, std::string_view key, int64_t expected) {
-  const auto found = reader.file().Integer(key);
-  if (!found || *found == expected) return;
-  reader.Refuse(key, std::to_string(*found), std::to_string(expected));
-}
-
-bool RequireBoolean(const ConfigReader& reader, std::string_view key) {
-  const std::optional<bool> value = reader.file().Boolean(key);
-  if (!value) reader.file().FailKey(reader.Key(key), "is missing, expected a boolean");
-  return *value;
-}
-
 void ParseAttention(const ConfigReader& reader, Config& config) {
   LatentAttentionShape& shape = config.attention;
   shape.heads = reader.Count("num_attention_heads", kMostHeads);
@@ -90,11 +68,11 @@ void ParseAttention(const ConfigReader& reader, Config& config) {
   shape.nope = reader.Count("qk_nope_head_dim", kMostHeadSize);
   shape.value = reader.Count("v_head_dim", kMostHeadSize);
   config.query_latent = reader.CountOr("q_lora_rank", 0, kMostWidth);
-  Expect(reader, "num_key_value_heads", shape.heads);
-  Expect(reader, "qk_head_dim", shape.query_head());
-  Expect(reader, "head_dim", shape.rotary);  // what transformers writes there
-  Expect(reader, "attention_bias", false);
-  Expect(reader, "rope_interleave", true);
+  reader.Expect("num_key_value_heads", shape.heads);
+  reader.Expect("qk_head_dim", shape.query_head());
+  reader.Expect("head_dim", shape.rotary);  // what transformers writes there
+  reader.Expect("attention_bias", false);
+  reader.Expect("rope_interleave", true);
 }
 
 void ParseRope(const ConfigReader& reader, Config& config) {
@@ -114,36 +92,6 @@ void ParseRope(const ConfigReader& reader, Config& config) {
   config.attention.scale = SoftmaxScale(config.attention, magnitude);
 }
 
-void ParseRouter(const ConfigReader& reader, Config& config) {
-  const ModelFile& file = reader.file();
-  RouterSpec& router = config.router;
-  router.experts = reader.Count("n_routed_experts", kMaxExperts);
-  router.used = reader.Count("num_experts_per_tok", kMaxExpertsUsed);
-  router.scale = reader.Positive("routed_scaling_factor");
-  bool grouped = true;
-  if (file.RequireString("model_type") == "deepseek_v3") {
-    ExpectText(reader, "scoring_func", "sigmoid");
-    ExpectText(reader, "topk_method", "noaux_tc");
-    router.scores = RouterScores::kSigmoid;
-    router.group_score = GroupScore::kBestTwo;
-    router.normalize = RequireBoolean(reader, "norm_topk_prob");
-  } else {
-    ExpectText(reader, "scoring_func", "softmax");
-    Expect(reader, "norm_topk_prob", false);  // the reference ignores it
-    router.scores = RouterScores::kSoftmax;
-    router.group_score = GroupScore::kBest;
-    const std::string& method = file.RequireString("topk_method");
-    grouped = method == "group_limited_greedy";
-    if (!grouped && method != "greedy") {
-      reader.Refuse("topk_method", QuotedName(method), "'greedy' or 'group_limited_greedy'");
-    }
-  }
-  if (grouped) {
-    router.groups = reader.Count("n_group", kMaxExperts);
-    router.groups_used = reader.Count("topk_group", kMaxExperts);
-  }
-}
-
 // FP8 in blocks of a scale each is the one kind of quantised weights that is read; which matrices
 // it holds their own formats say. How scales were rounded (scale_fmt) makes them no other numbers,
 // and the scheme of activations is about hardware that multiplies in 8 bits.
@@ -153,10 +101,10 @@ void ParseQuantization(const ConfigReader& reader, Config& config) {
   const auto first = file.metadata().lower_bound(kObject);
   if (first == file.metadata().end() || !first->first.starts_with(kObject)) return;
   file.RequireString("quantization_config.quant_method");
-  ExpectText(reader, "quantization_config.quant_method", "fp8");
-  ExpectText(reader, "quantization_config.fmt", "e4m3");
-  ExpectText(reader, "quantization_config.activation_scheme", "dynamic");
-  ExpectText(reader, "quantization_config.scale_fmt", "ue8m0");
+  reader.ExpectText("quantization_config.quant_method", "fp8");
+  reader.ExpectText("quantization_config.fmt", "e4m3");
+  reader.ExpectText("quantization_config.activation_scheme", "dynamic");
+  reader.ExpectText("quantization_config.scale_fmt", "ue8m0");
   constexpr std::string_view kSize = "quantization_config.weight_block_size";
   const std::vector<int64_t>* size = file.Integers(kSize);
   if (size == nullptr) file.FailKey(kSize, "is missing, expected [128, 128]");
@@ -177,9 +125,9 @@ Config ParseHf(const ModelFile& file) {
   std::vector<std::string_view> known(kKnownKeys.begin(), kKnownKeys.end());
   known.insert(known.end(), HfRopeKeys().begin(), HfRopeKeys().end());
   reader.RefuseUnknownKeys(known, HfKeysWithoutMeaning(), file.RequireString("model_type"));
-  ExpectText(reader, "hidden_act", "silu");
-  Expect(reader, "mlp_bias", false);
-  Expect(reader, "moe_layer_freq", int64_t{1});
+  reader.ExpectText("hidden_act", "silu");
+  reader.Expect("mlp_bias", false);
+  reader.Expect("moe_layer_freq", int64_t{1});
 
   config.layers = reader.Count("num_hidden_layers", kMostLayers);
   config.mtp_layers = reader.CountFromZeroOr("num_nextn_predict_layers", 0, kMostLayers);
@@ -191,7 +139,7 @@ Config ParseHf(const ModelFile& file) {
   config.dense_width = reader.Count("intermediate_size", kMostWidth);
   config.expert_width = reader.Count("moe_intermediate_size", kMostHidden);
   config.shared_width = config.expert_width * reader.CountFromZero("n_shared_experts", kMaxExperts);
-  ParseRouter(reader, config);
+  config.router = ParseHfRouter(reader);
   config.may_tie_head = reader.BooleanOr("tie_word_embeddings", false);
   config.vocabulary = EmbeddingRows(file, "model.embed_tokens.weight");
   CheckVocabulary(reader, "vocab_size", reader.Count("vocab_size", kMostVocabulary),
