@@ -64,6 +64,11 @@ class Parameters {
   double PositiveOr(const std::string& name, double absent) const {
     return keys_.contains(name) ? Positive(name) : absent;
   }
+  // 0 where it is absent, which a 0 says too.
+  double PositiveOrNone(const std::string& name) const {
+    const bool none = !keys_.contains(name) || file_.Number(KeyOf(name)) == 0.0;
+    return none ? 0 : Positive(name);
+  }
   int64_t CountOr(const std::string& name, int64_t absent) const {
     return keys_.contains(name) ? reader_.Count(KeyOf(name), kMaxPositions) : absent;
   }
@@ -166,8 +171,8 @@ void ParseYarn(const Parameters& parameters, int64_t positions, HfRope& rope) {
   spec.whole_corrections = parameters.BooleanOr("truncate", true);
   // RopeTable multiplies its own magnitude, that of the paper, by the attention factor.
   const auto magnitude = [&](double scale) { return YarnMagnitude(spec.factor, scale); };
-  const double scale = parameters.PositiveOr("mscale", 0);
-  const double scale_all = parameters.PositiveOr("mscale_all_dim", 0);
+  const double scale = parameters.PositiveOrNone("mscale");
+  const double scale_all = parameters.PositiveOrNone("mscale_all_dim");
   const double usual =
       scale > 0 && scale_all > 0 ? magnitude(scale) / magnitude(scale_all) : magnitude(1.0);
   spec.attention_factor = parameters.PositiveOr("attention_factor", usual) / magnitude(1.0);

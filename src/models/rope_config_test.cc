@@ -75,6 +75,7 @@ TEST(RopeConfig, YarnTakesItsMagnitudeFromTheScalesOrTheFactor) {
   EXPECT_FLOAT_EQ(magnitude(R"(,"mscale":0.5,"mscale_all_dim":1.5)"),
                   static_cast<float>(paper(0.5) / paper(1.5)));
   EXPECT_FLOAT_EQ(magnitude(R"(,"mscale":0.5)"), static_cast<float>(paper(1)));
+  EXPECT_FLOAT_EQ(magnitude(R"(,"mscale":0.5,"mscale_all_dim":0)"), static_cast<float>(paper(1)));
   EXPECT_FLOAT_EQ(magnitude(R"(,"attention_factor":0.75,"mscale":1.0,"mscale_all_dim":0.5)"),
                   0.75f);
   const HfRope rope = Parse(start + "}}");

@@ -105,7 +105,25 @@ TEST(DeepseekErrors, WrongShapesNameExpectedAndFound) {
 TEST(DeepseekErrors, UnknownTensorsAreRefused) {
   GgufWith file("deepseek_v3.split.gguf");
   file.Tensor("output.weight").name = "blk.0.attn_q_a.bias";
-  EXPECT_THAT(file.BindError(), HasSubstr("'blk.0.attn_q_a.bias' is not known"));
+  EXPECT_THAT(file.BindError(), HasSubstr("'blk.0.attn_q_a.bias' is not one that this model uses"));
+}
+
+// Tensors that other models of the architecture have would be left aside in silence.
+TEST(DeepseekErrors, TensorsOfAnotherShapeOfModelAreRefused) {
+  const auto with = [](const char* golden, const std::string& name) {
+    GgufWith file(golden);
+    file.tensors.push_back(file.Tensor("output_norm.weight"));
+    file.tensors.back().name = name;
+    return file.BindError();
+  };
+  for (const std::string name :
+       {"blk.0.attn_q.weight", "blk.0.exp_probs_b.bias", "blk.0.ffn_gate_inp.weight",
+        "blk.1.ffn_gate.weight", "blk.0.nextn.enorm.weight"}) {
+    EXPECT_THAT(with("deepseek_v3.split.gguf", name),
+                HasSubstr("tensor '" + name + "' is not one that this model uses"));
+  }
+  EXPECT_THAT(with("deepseek_noqlora.split.gguf", "blk.0.attn_q_a.weight"),
+              HasSubstr("is not one that this model uses"));
 }
 
 TEST(DeepseekErrors, QuantisedRouterIsRefused) {

@@ -9,36 +9,68 @@
 namespace fathom::deepseek {
 namespace {
 
-constexpr std::array<std::string_view, 3> kGlobalTensors = {"output.weight", "output_norm.weight",
-                                                            "token_embd.weight"};
-constexpr std::array<std::string_view, 24> kLayerTensors = {
-    "attn_k_b.weight",       "attn_kv_a_mqa.weight",    "attn_kv_a_norm.weight",
-    "attn_kv_b.weight",      "attn_norm.weight",        "attn_output.weight",
-    "attn_q.weight",         "attn_q_a.weight",         "attn_q_a_norm.weight",
-    "attn_q_b.weight",       "attn_v_b.weight",         "exp_probs_b.bias",
-    "ffn_down.weight",       "ffn_down_exps.weight",    "ffn_down_shexp.weight",
-    "ffn_gate.weight",       "ffn_gate_exps.weight",    "ffn_gate_inp.weight",
-    "ffn_gate_shexp.weight", "ffn_gate_up_exps.weight", "ffn_norm.weight",
-    "ffn_up.weight",         "ffn_up_exps.weight",      "ffn_up_shexp.weight"};
-constexpr std::array<std::string_view, 6> kNextTokenTensors = {
-    "nextn.eh_proj.weight", "nextn.embed_tokens.weight",     "nextn.enorm.weight",
-    "nextn.hnorm.weight",   "nextn.shared_head_head.weight", "nextn.shared_head_norm.weight"};
+constexpr auto kGlobalTensors =
+    std::to_array<std::string_view>({"output.weight", "output_norm.weight", "token_embd.weight"});
+constexpr auto kAttentionTensors = std::to_array<std::string_view>(
+    {"attn_k_b.weight", "attn_kv_a_mqa.weight", "attn_kv_a_norm.weight", "attn_kv_b.weight",
+     "attn_norm.weight", "attn_output.weight", "attn_v_b.weight", "ffn_norm.weight"});
+constexpr auto kQueryTensors = std::to_array<std::string_view>({"attn_q.weight"});
+constexpr auto kQueryLatentTensors =
+    std::to_array<std::string_view>({"attn_q_a.weight", "attn_q_a_norm.weight", "attn_q_b.weight"});
+constexpr auto kDenseTensors =
+    std::to_array<std::string_view>({"ffn_down.weight", "ffn_gate.weight", "ffn_up.weight"});
+constexpr auto kMixtureTensors = std::to_array<std::string_view>(
+    {"exp_probs_b.bias", "ffn_down_exps.weight", "ffn_gate_inp.weight"});
+constexpr auto kSeparateTensors =
+    std::to_array<std::string_view>({"ffn_gate_exps.weight", "ffn_up_exps.weight"});
+constexpr std::string_view kFusedTensor = "ffn_gate_up_exps.weight";
+constexpr auto kSharedTensors = std::to_array<std::string_view>(
+    {"ffn_down_shexp.weight", "ffn_gate_shexp.weight", "ffn_up_shexp.weight"});
+constexpr auto kNextTokenTensors = std::to_array<std::string_view>(
+    {"nextn.eh_proj.weight", "nextn.embed_tokens.weight", "nextn.enorm.weight",
+     "nextn.hnorm.weight", "nextn.shared_head_head.weight", "nextn.shared_head_norm.weight"});
 
-void RefuseUnknownTensors(const ModelFile& file, const Config& config) {
-  std::set<std::string> expected(kGlobalTensors.begin(), kGlobalTensors.end());
+bool HasFusedExperts(const ModelFile& file, const std::string& prefix) {
+  return file.FindTensor(prefix + std::string(kFusedTensor)) != nullptr;
+}
+
+// Names of all tensors that binding may make use of: a model may have nothing beside them.
+std::set<std::string> KnownTensors(const ModelFile& file, const Config& config) {
+  std::set<std::string> known(kGlobalTensors.begin(), kGlobalTensors.end());
   for (int64_t index = 0; index < config.layers + config.mtp_layers; ++index) {
     const std::string prefix = "blk." + std::to_string(index) + ".";
-    for (const std::string_view part : kLayerTensors) expected.insert(prefix + std::string(part));
-    if (index < config.layers) continue;
-    for (const std::string_view part : kNextTokenTensors) {
-      expected.insert(prefix + std::string(part));
+    const auto add = [&](const auto& parts) {
+      for (const std::string_view part : parts) known.insert(prefix + std::string(part));
+    };
+    add(kAttentionTensors);
+    if (config.query_latent > 0) {
+      add(kQueryLatentTensors);
+    } else {
+      add(kQueryTensors);
     }
+    if (index < config.dense_layers) {
+      add(kDenseTensors);
+      continue;
+    }
+    add(kMixtureTensors);
+    if (HasFusedExperts(file, prefix)) {
+      known.insert(prefix + std::string(kFusedTensor));
+    } else {
+      add(kSeparateTensors);
+    }
+    if (config.shared_width > 0) add(kSharedTensors);
+    if (index >= config.layers) add(kNextTokenTensors);
   }
+  return known;
+}
+
+void RefuseUnknownTensors(const ModelFile& file, const Config& config) {
+  const std::set<std::string> known = KnownTensors(file, config);
   for (const NamedTensor& tensor : file.tensors()) {
-    if (expected.contains(tensor.name)) continue;
+    if (known.contains(tensor.name)) continue;
     throw Error(ErrorCode::kUnsupported,
                 file.path().string() + ": tensor " + QuotedName(tensor.name) +
-                    " is not known to the deepseek2 architecture here",
+                    " is not one that this model uses",
                 "it may change the result, so the file is not run");
   }
 }
@@ -95,7 +127,7 @@ MixtureWeights BindMixture(const ModelFile& file, const Config& config, const st
   const TensorView& down =
       file.RequireTensor(prefix + "ffn_down_exps.weight", {count, hidden, width});
   // Recent files may have gate and up in one stack, gate first.
-  const bool fused = file.FindTensor(prefix + "ffn_gate_up_exps.weight") != nullptr;
+  const bool fused = HasFusedExperts(file, prefix);
   const TensorView& gate =
       fused ? file.RequireTensor(prefix + "ffn_gate_up_exps.weight", {count, 2 * width, hidden})
             : file.RequireTensor(prefix + "ffn_gate_exps.weight", {count, width, hidden});

@@ -10,36 +10,25 @@
 namespace fathom::deepseek {
 namespace {
 
-constexpr auto kGlobals =
-    std::to_array<std::string_view>({"model.norm.weight", "model.embed_tokens.weight"});
-constexpr auto kLayerVectors = std::to_array<std::string_view>({
-    "input_layernorm.weight", "mlp.gate.e_score_correction_bias", "post_attention_layernorm.weight",
-    "self_attn.kv_a_layernorm.weight", "self_attn.q_a_layernorm.weight",
+// What a layer may have; matrices without ".weight", and with scales where they are stored in 8
+// bits.
+constexpr auto kVectors = std::to_array<std::string_view>({
+    "input_layernorm.weight", "post_attention_layernorm.weight", "self_attn.kv_a_layernorm.weight",
     "self_attn.rotary_emb.inv_freq",  // of old files: it follows from the configuration
 });
-// With scales where they are stored in 8 bits.
-constexpr auto kLayerMatrices = std::to_array<std::string_view>({
-    "mlp.down_proj",
-    "mlp.experts.down_proj",
-    "mlp.experts.gate_proj",
-    "mlp.experts.up_proj",
-    "mlp.gate",
-    "mlp.gate_proj",
-    "mlp.shared_experts.down_proj",
-    "mlp.shared_experts.gate_proj",
-    "mlp.shared_experts.up_proj",
-    "mlp.up_proj",
-    "self_attn.kv_a_proj_with_mqa",
-    "self_attn.kv_b_proj",
-    "self_attn.o_proj",
-    "self_attn.q_a_proj",
-    "self_attn.q_b_proj",
-    "self_attn.q_proj",
-});
+constexpr auto kAttention = std::to_array<std::string_view>(
+    {"self_attn.kv_a_proj_with_mqa", "self_attn.kv_b_proj", "self_attn.o_proj"});
+constexpr auto kDense =
+    std::to_array<std::string_view>({"mlp.down_proj", "mlp.gate_proj", "mlp.up_proj"});
+constexpr auto kMixture = std::to_array<std::string_view>(
+    {"mlp.experts.down_proj", "mlp.experts.gate_proj", "mlp.experts.up_proj", "mlp.gate"});
+constexpr auto kShared = std::to_array<std::string_view>(
+    {"mlp.shared_experts.down_proj", "mlp.shared_experts.gate_proj", "mlp.shared_experts.up_proj"});
 // Of the module that predicts one token further, behind the model's layers.
 constexpr auto kMtpVectors = std::to_array<std::string_view>(
     {"embed_tokens.weight", "enorm.weight", "hnorm.weight", "shared_head.norm.weight"});
 constexpr auto kMtpMatrices = std::to_array<std::string_view>({"eh_proj", "shared_head.head"});
+constexpr std::string_view kRouterBias = "mlp.gate.e_score_correction_bias";
 constexpr std::string_view kWeightSuffix = ".weight";
 
 template <std::size_t kCount>
@@ -67,24 +56,39 @@ std::string_view MatrixNameOf(std::string_view name) {
   return {};
 }
 
+bool IsKnownInLayer(const Config& config, int64_t layer, std::string_view name) {
+  const std::string_view matrix = MatrixNameOf(name);
+  if (Contains(kVectors, name) || Contains(kAttention, matrix)) return true;
+  if (config.query_latent > 0) {
+    if (name == "self_attn.q_a_layernorm.weight" || matrix == "self_attn.q_a_proj" ||
+        matrix == "self_attn.q_b_proj") {
+      return true;
+    }
+  } else if (matrix == "self_attn.q_proj") {
+    return true;
+  }
+  if (layer < config.dense_layers) return Contains(kDense, matrix);
+  if (Contains(kMixture, matrix)) return true;
+  if (name == kRouterBias) return config.router.scores == RouterScores::kSigmoid;
+  if (Contains(kShared, matrix)) return config.shared_width > 0;
+  return layer >= config.layers && (Contains(kMtpVectors, name) || Contains(kMtpMatrices, matrix));
+}
+
+// Whether binding makes use of the tensor: a model may have nothing beside that.
 bool IsKnown(const Config& config, std::string_view name) {
-  if (Contains(kGlobals, name) || MatrixNameOf(name) == "lm_head") return true;
+  const std::string_view matrix = MatrixNameOf(name);
+  if (name == "model.norm.weight" || name == "model.embed_tokens.weight") return true;
+  if (matrix == "lm_head") return true;
   constexpr std::string_view kLayers = "model.layers.", kExperts = "mlp.experts.";
   if (!name.starts_with(kLayers)) return false;
   name.remove_prefix(kLayers.size());
   const int64_t layer = TakeNumber(name);
   if (layer < 0 || layer >= config.layers + config.mtp_layers) return false;
-  std::string expert;
-  if (name.starts_with(kExperts)) {
-    name.remove_prefix(kExperts.size());
-    const int64_t number = TakeNumber(name);
-    if (number < 0 || number >= config.router.experts) return false;
-    expert = std::string(kExperts) + std::string(name);
-    name = expert;
-  }
-  if (Contains(kLayerVectors, name) || Contains(kLayerMatrices, MatrixNameOf(name))) return true;
-  return layer >= config.layers &&
-         (Contains(kMtpVectors, name) || Contains(kMtpMatrices, MatrixNameOf(name)));
+  if (!name.starts_with(kExperts)) return IsKnownInLayer(config, layer, name);
+  name.remove_prefix(kExperts.size());
+  const int64_t expert = TakeNumber(name);
+  return expert >= 0 && expert < config.router.experts &&
+         IsKnownInLayer(config, layer, std::string(kExperts) + std::string(name));
 }
 
 // Whether the scales' weight is there and of the format that has scales.
@@ -99,7 +103,7 @@ void RefuseUnknownTensors(const ModelFile& file, const Config& config) {
     if (!IsKnown(config, tensor.name)) {
       throw Error(ErrorCode::kUnsupported,
                   file.path().string() + ": tensor " + QuotedName(tensor.name) +
-                      " is not known to the deepseek architectures here",
+                      " is not one that this model uses",
                   "it may change the result, so the files are not run");
     }
     if (tensor.view.format == Format::kF8_E4M3 && !config.block_scaled) {
@@ -142,14 +146,14 @@ GatedLinears BindGated(const ModelFile& file, const std::string& prefix, int64_t
 MixtureWeights BindMixture(const ModelFile& file, const Config& config, const std::string& prefix,
                            int64_t index) {
   MixtureWeights mixture;
-  mixture.router = BindLinear(file, prefix + "gate", config.router.experts, config.hidden);
+  mixture.router = BindLinear(file, prefix + "mlp.gate", config.router.experts, config.hidden);
   if (config.router.scores == RouterScores::kSigmoid) {
     mixture.router_bias =
-        BindVector(file, prefix + "gate.e_score_correction_bias", config.router.experts);
+        BindVector(file, prefix + std::string(kRouterBias), config.router.experts);
   }
   mixture.experts.reserve(static_cast<std::size_t>(config.router.experts));
   for (int64_t e = 0; e < config.router.experts; ++e) {
-    mixture.experts.push_back(BindGated(file, prefix + "experts." + std::to_string(e),
+    mixture.experts.push_back(BindGated(file, prefix + "mlp.experts." + std::to_string(e),
                                         config.expert_width, config.hidden));
   }
   CheckMixture(file, mixture, index);
@@ -183,7 +187,7 @@ LayerWeights BindLayer(const ModelFile& file, const Config& config, int64_t inde
     layer.dense = BindGated(file, prefix + "mlp", config.dense_width, config.hidden);
     return layer;
   }
-  layer.mixture = BindMixture(file, config, prefix + "mlp.", index);
+  layer.mixture = BindMixture(file, config, prefix, index);
   if (config.shared_width > 0) {
     layer.shared =
         BindGated(file, prefix + "mlp.shared_experts", config.shared_width, config.hidden);

@@ -39,7 +39,7 @@ RopeTable::RopeTable(const RopeSpec& spec) {
     }
     low = std::max(low, 0.0);
     high = std::min(high, static_cast<double>(spec.rotary_dim - 1));
-    if (high <= low) high = low + 0.001;  // as the reference: never divide by zero
+    if (high == low) high = low + 0.001;  // as the reference, where less than `low` is left alone
     magnitude_ = static_cast<float>(spec.attention_factor * YarnMagnitude(spec.factor, 1.0));
   }
   for (int64_t i = 0; i < count; ++i) {

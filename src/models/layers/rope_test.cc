@@ -55,6 +55,17 @@ TEST(Rope, YarnLeavesFastFrequenciesAndDividesSlowOnes) {
   EXPECT_NEAR(b.magnitude(), 0.1 * std::log(40.0) + 1, 1e-6);
 }
 
+// Of a context of 4 tokens no frequency turns often enough: the band ends before it begins, and
+// transformers' ramp then leaves all frequencies as they are.
+TEST(Rope, YarnOfATinyContextChangesNoFrequency) {
+  const RopeSpec plain{.rotary_dim = 64, .base = 10000};
+  RopeSpec yarn = plain;
+  yarn.scaling = RopeScaling::kYarn;
+  yarn.factor = 40;
+  yarn.original_context = 4;
+  EXPECT_EQ(RopeTable(yarn).frequencies(), RopeTable(plain).frequencies());
+}
+
 // DeepSeek-R1's factor is 40 with an mscale of 1, V2-Lite's mscale is 0.707.
 TEST(Rope, YarnMagnitudes) {
   EXPECT_NEAR(YarnMagnitude(40, 1.0), 1.36889, 1e-5);
