@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/reply.h"
 #include "cli/terminal.h"
+#include "formats/weight_check.h"
 #include "loader/download.h"
 #include "loader/loader.h"
 #include "models/model.h"
@@ -22,6 +24,7 @@ struct InspectFlags {
   bool full = false;
   bool tensors = false;
   bool json = false;
+  bool check = false;
 };
 
 // Long arrays and strings are cut to this much unless --full.
@@ -140,9 +143,27 @@ void PrintTensors(const ModelFile& file) {
   }
 }
 
+// Reads every weight. Throws for the first that is no number.
+void CheckWithProgress(const ModelFile& file) {
+  int64_t total = 0;
+  for (const NamedTensor& tensor : file.tensors()) total += tensor.view.bytes();
+  InterruptScope interrupts;
+  ProgressLine line;
+  CheckWeights(file, [&](int64_t done) {
+    line.Show("Reading the weights: " + BytesText(static_cast<uint64_t>(done)) + " of " +
+              BytesText(static_cast<uint64_t>(total)));
+    return !interrupts.pending();
+  });
+}
+
 int Inspect(const Context& context, const InspectFlags& flags) {
   const InstalledModel model = context.Library().Resolve(flags.model);
   const ModelFile file = OpenModelFile(model.path);
+  if (flags.check) {
+    CheckWithProgress(file);
+    PrintLine(Harmless(file.path().string()) + ": all weights are finite numbers");
+    return kExitOk;
+  }
   if (flags.json) {
     PrintLine(DumpJson(InspectJson(file, flags.full), 2));
     return kExitOk;
@@ -194,13 +215,18 @@ void AddInspect(CLI::App& app, Context& context) {
       ->type_name("MODEL");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
   command->add_flag("--full", flags->full, "List everything, long arrays too");
-  command->add_flag("--json", flags->json, "Print one JSON object");
+  CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
+  command
+      ->add_flag("--check", flags->check,
+                 "Read all weights instead, and name the first that is infinite or not a number")
+      ->excludes(json);
   command->footer(
       "Examples:\n"
       "  fathom inspect\n"
       "  fathom inspect my-model.gguf --tensors\n"
       "  fathom inspect path/to/DeepSeek-R1 --tensors\n"
-      "  fathom inspect my-model.gguf --json");
+      "  fathom inspect my-model.gguf --json\n"
+      "  fathom inspect my-model.gguf --check");
   command->callback(
       [&context, flags] { context.run = [&context, flags] { return Inspect(context, *flags); }; });
 }

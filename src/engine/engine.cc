@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -32,6 +33,22 @@ int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageToke
 std::string SizeText(int64_t bytes) {
   if (bytes < 1 << 20) return std::to_string(bytes) + " bytes";
   return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB";
+}
+
+// Integers, so that the compiler makes vectors of it: all bits of the exponent say infinity or NaN.
+bool AllFinite(std::span<const float> values) {
+  uint32_t greatest = 0;
+  for (const float value : values) {
+    greatest = std::max(greatest, std::bit_cast<uint32_t>(value) & 0x7fffffffU);
+  }
+  return greatest < 0x7f800000U;
+}
+
+Error NotFinite(int64_t position) {
+  return {ErrorCode::kInvalidFile,
+          "the model computes numbers that are not finite from token " + std::to_string(position) +
+              " on",
+          "its weights are damaged or too large: `fathom inspect MODEL --check` finds the tensor"};
 }
 
 // Options with every default resolved.
@@ -407,7 +424,8 @@ class Engine::Impl {
     }
   }
 
-  // Files what was evaluated, samples, tells the callers, and lets finished sequences go.
+  // Files what was evaluated, samples, tells the callers, and lets finished sequences go. Weights
+  // are not read to be checked: a model that is broken shows it in its logits, and says so.
   void Conclude() {
     float* logits = logits_.as<float>().data();
     const double now = MonotonicSeconds();
@@ -419,16 +437,19 @@ class Engine::Impl {
       s.evaluated += share.tokens;
       if (share.tokens == 1 && first >= s.prompt_size) ++decoded;
       ShareFullPages(s);
-      if (scoring) {
-        ReportScores(s, first, share.tokens, logits);
-        logits += (share.tokens - 1) * model_.spec().vocabulary;
-      }
       const bool complete = s.pending() == 0;
-      if (complete) {
-        if (s.first_token_at == 0) s.first_token_at = now;
-        Generate(s, logits);
+      const int64_t rows = scoring ? share.tokens : complete ? 1 : 0;
+      const int64_t vocabulary = model_.spec().vocabulary;
+      if (!AllFinite({logits, static_cast<std::size_t>(rows * vocabulary)})) {
+        Finish(s, FinishReason::kError, NotFinite(first));
+      } else {
+        if (scoring) ReportScores(s, first, share.tokens, logits);
+        if (complete) {
+          if (s.first_token_at == 0) s.first_token_at = now;
+          Generate(s, logits + (rows - 1) * vocabulary);
+        }
       }
-      if (complete || scoring) logits += model_.spec().vocabulary;
+      logits += rows * vocabulary;
     }
     totals_.prompt_tokens += static_cast<int64_t>(step_tokens_.size()) - decoded;
     ++totals_.steps;

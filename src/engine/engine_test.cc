@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "engine/test_allocation_count.h"
 #include "formats/gguf.h"
+#include "models/testing/altered_file.h"
 
 namespace fathom {
 namespace {
@@ -477,6 +478,52 @@ TEST_F(EngineTest, DecodingAllocatesNothing) {
     ::operator delete(::operator new(8));
   }
   EXPECT_EQ(TakeForbiddenAllocations(), 1);
+}
+
+struct BrokenWeight {
+  const char* golden;
+  const char* tensor;
+  int64_t row;
+};
+
+// Of each kind of layer and format: one value that is no number.
+TEST(BrokenWeights, EndInAnErrorNotInText) {
+  const std::vector<int32_t> prompt = {5, 9, 3, 7, 11, 2, 40, 8};
+  for (const BrokenWeight& broken : {
+           BrokenWeight{"llama_gqa.gguf", "blk.0.ffn_down.weight", 0},
+           BrokenWeight{"llama_gqa.gguf", "blk.1.attn_q.weight", 0},
+           BrokenWeight{"llama_gqa.gguf", "token_embd.weight", prompt.back()},
+           BrokenWeight{"deepseek_v3.split.gguf", "blk.1.attn_output.weight", 3},
+           BrokenWeight{"deepseek_v3", "model.layers.1.self_attn.o_proj.weight", 0},
+           BrokenWeight{"deepseek_fp8", "model.layers.0.mlp.down_proj.weight", 1},
+       }) {
+    for (const KernelTable* kernels : AvailableKernels()) {
+      SCOPED_TRACE(std::string(broken.tensor) + " " + std::string(kernels->name));
+      AlteredFile altered(broken.golden);
+      TensorView& view = altered.Tensor(broken.tensor).view;
+      std::vector<std::byte> data(view.data, view.data + view.bytes());
+      const auto bits = view.format == Format::kF32 ? 0x7fc00000U : 0x7f7f7f7fU;  // F8: its NaN
+      const uint32_t nan =
+          view.format == Format::kF16 || view.format == Format::kBF16 ? 0x7fff7fffU : bits;
+      std::memcpy(data.data() + broken.row * view.row_bytes(), &nan, sizeof nan);
+      view.data = data.data();
+      const ModelFile file = altered.Open();
+      const std::unique_ptr<Model> model = BindModel(file);
+      Engine engine(*model, {.kernels = kernels, .threads = 2, .context_length = 64});
+      for (const bool scoring : {false, true}) {
+        Request request;
+        request.prompt = prompt;
+        request.max_tokens = 4;
+        request.score_prompt = scoring;
+        const Reply reply(RunToCompletion(engine, std::move(request)));
+        EXPECT_TRUE(reply.ids.empty());
+        EXPECT_EQ(reply.done.finish, FinishReason::kError);
+        ASSERT_TRUE(reply.done.error.has_value());
+        EXPECT_EQ(reply.done.error->code(), ErrorCode::kInvalidFile);
+        EXPECT_THAT(reply.done.error->message(), HasSubstr("not finite"));
+      }
+    }
+  }
 }
 
 }  // namespace

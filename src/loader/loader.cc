@@ -272,6 +272,16 @@ RecommendedSampling SamplingOf(const ModelFile& file) {
   return sampling;
 }
 
+// Directories round their embeddings up: DeepSeek-V2-Lite has 2,385 rows more than tokens, other
+// models fewer. Further apart, the tokenizer is that of another model. GGUF files name the padding.
+void RequireSameVocabulary(const ModelFile& file, int64_t tokens, int64_t rows) {
+  constexpr int64_t kMostPadding = 4096;
+  const int64_t padding = file.kind() == ModelFileKind::kHuggingFace ? kMostPadding : 0;
+  if (tokens <= rows && tokens + padding >= rows) return;
+  file.Fail("the tokenizer has " + std::to_string(tokens) + " tokens, but the embedding has " +
+            std::to_string(rows) + " rows");
+}
+
 }  // namespace
 
 LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
@@ -281,13 +291,8 @@ LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
   loaded.model = BindModel(*loaded.file);
   loaded.sampling = SamplingOf(*loaded.file);
   if (std::optional<TokenizerSpec> spec = TokenizerSpecOf(*loaded.file)) {
-    const int64_t rows = loaded.model->spec().vocabulary;
-    const int64_t tokens = static_cast<int64_t>(spec->tokens.size());
-    const bool padded = loaded.file->kind() == ModelFileKind::kHuggingFace;
-    if (padded ? tokens > rows : tokens != rows) {
-      loaded.file->Fail("the tokenizer has " + std::to_string(tokens) +
-                        " tokens, but the embedding has " + std::to_string(rows) + " rows");
-    }
+    RequireSameVocabulary(*loaded.file, static_cast<int64_t>(spec->tokens.size()),
+                          loaded.model->spec().vocabulary);
     try {
       loaded.tokenizer = std::make_unique<Tokenizer>(*std::move(spec));
     } catch (const Error& error) {
