@@ -4,8 +4,9 @@
 #include <bit>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -28,6 +29,10 @@ constexpr std::size_t kMaxWaiting = 1024;
 // The default cache holds this many full contexts at most; more would mostly lie idle.
 constexpr int64_t kDefaultContexts = 16;
 
+// A sequence that is admitted has room for this many tokens of a reply; a longer one gets more
+// between steps, twice as much each time. 4096 tokens take 16 KB and 128 pages of the cache.
+constexpr std::size_t kFirstRoom = 4096;
+
 int64_t PagesFor(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
 std::string SizeText(int64_t bytes) {
@@ -49,6 +54,22 @@ Error NotFinite(int64_t position) {
           "the model computes numbers that are not finite from token " + std::to_string(position) +
               " on",
           "its weights are damaged or too large: `fathom inspect MODEL --check` finds the tensor"};
+}
+
+// What the exception that is being handled says to whoever asked.
+Error CurrentError() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kOutOfMemory, "there is not enough memory for this request",
+                 "try a shorter one, or again later");
+  } catch (const std::exception& error) {
+    return Error(ErrorCode::kInternal, error.what());
+  } catch (...) {
+    return Error(ErrorCode::kInternal, "an unknown exception");
+  }
 }
 
 // Options with every default resolved.
@@ -135,6 +156,7 @@ class Engine::Impl {
     const auto sequences = static_cast<std::size_t>(settings_.max_sequences);
     const auto rows = static_cast<std::size_t>(settings_.limits.step_tokens);
     running_.reserve(sequences);
+    waiting_.reserve(kMaxWaiting + sequences);
     demands_.reserve(sequences);
     plan_.reserve(sequences);
     slices_.reserve(sequences);
@@ -231,6 +253,7 @@ class Engine::Impl {
     });
     for (SequencePtr& sequence : inbox_) waiting_.push_back(std::move(sequence));
     inbox_.clear();
+    stats_.waiting = static_cast<int64_t>(waiting_.size());  // what Submit goes by
     return !stopping_;
   }
 
@@ -247,17 +270,52 @@ class Engine::Impl {
   void Admit() {
     while (!waiting_.empty() &&
            running_.size() < static_cast<std::size_t>(settings_.max_sequences)) {
-      if (!TryStart(*waiting_.front())) return;
-      running_.push_back(std::move(waiting_.front()));
-      waiting_.pop_front();
+      Sequence& s = *waiting_.front();
+      bool started = false;
+      Attempt(s, [&] { started = TryStart(s); });
+      if (started) {
+        running_.push_back(std::move(waiting_.front()));
+      } else if (!s.over()) {
+        return;
+      }
+      waiting_.erase(waiting_.begin());
     }
+  }
+
+  // Does a part of the work on one sequence. If it throws, that request fails and the others go on.
+  template <class Work>
+  void Attempt(Sequence& s, Work work) {
+    try {
+      work();
+    } catch (...) {
+      Fail(s);
+    }
+  }
+
+  // Called while an exception is handled.
+  void Fail(Sequence& s) {
+    if (s.over()) return;  // it was told already
+    std::optional<Error> error;
+    try {
+      error = CurrentError();
+    } catch (const std::exception&) {
+      // Not even the message found room; that it failed is said all the same.
+    }
+    Finish(s, FinishReason::kError, std::move(error));
+  }
+
+  void RemoveFinished() {
+    std::erase_if(running_, [](const SequencePtr& s) { return s->over(); });
   }
 
   // Finds what of the tokens is cached already and makes sure that the rest fits. A sequence that
   // was set aside comes through here again, with its reply so far.
   bool TryStart(Sequence& s) {
+    // What may run out of memory comes first, while there is nothing to be undone.
     if (s.tokens.empty()) Prepare(s);
+    MakeRoom(s);
     s.node = cache_.OpenRoot(s.request.cache_key);
+    const NoAllocationScope guard;
     s.pages.clear();
     // The last token is always evaluated: its logits are wanted. Scoring wants those of all.
     const std::span<const int32_t> reusable = s.request.score_prompt
@@ -303,8 +361,18 @@ class Engine::Impl {
     const int64_t wanted = s.request.max_tokens < 0 ? room : std::min(s.request.max_tokens, room);
     s.token_limit = s.prompt_size + wanted;
     s.tokens = std::move(s.request.prompt);
-    s.tokens.reserve(static_cast<std::size_t>(s.token_limit));
-    const auto pages = static_cast<std::size_t>(PagesFor(s.token_limit));
+  }
+
+  // Makes sure of capacity for one more token, so that no step allocates.
+  static void MakeRoom(Sequence& s) {
+    const auto limit = static_cast<std::size_t>(s.token_limit);
+    const auto prompt = static_cast<std::size_t>(s.prompt_size);
+    const std::size_t size = s.tokens.size();
+    if (size < limit && size == s.tokens.capacity()) {
+      s.tokens.reserve(std::min(limit, size + std::max(size - prompt, kFirstRoom)));
+    }
+    const std::size_t most = std::min(limit, s.tokens.capacity());
+    const auto pages = static_cast<std::size_t>(PagesFor(static_cast<int64_t>(most)));
     s.pages.reserve(pages);
     s.page_data.reserve(pages);
   }
@@ -331,7 +399,9 @@ class Engine::Impl {
   }
 
   void Step() {
-    {
+    for (const SequencePtr& s : running_) Attempt(*s, [&] { MakeRoom(*s); });
+    RemoveFinished();
+    try {
       const NoAllocationScope guard;
       Plan();
       if (plan_.empty()) return;
@@ -339,6 +409,13 @@ class Engine::Impl {
       const double start = MonotonicSeconds();
       model_.Forward(context_, {step_tokens_, slices_, logit_rows_}, logits_.as<float>().data());
       step_seconds_ = MonotonicSeconds() - start;
+    } catch (...) {
+      // Which of its requests a step fails for cannot be told, so it fails for all of them.
+      for (const StepShare& share : plan_) {
+        Fail(*running_[static_cast<std::size_t>(share.sequence)]);
+      }
+      RemoveFinished();
+      return;
     }
     Conclude();
   }
@@ -379,7 +456,7 @@ class Engine::Impl {
     SequencePtr last = std::move(running_.back());
     running_.pop_back();
     ReleasePages(*last);
-    waiting_.push_front(std::move(last));
+    waiting_.insert(waiting_.begin(), std::move(last));
   }
 
   // Gives all pages of a sequence back, keeping in the tree what later requests may use.
@@ -440,15 +517,17 @@ class Engine::Impl {
       const bool complete = s.pending() == 0;
       const int64_t rows = scoring ? share.tokens : complete ? 1 : 0;
       const int64_t vocabulary = model_.spec().vocabulary;
-      if (!AllFinite({logits, static_cast<std::size_t>(rows * vocabulary)})) {
-        Finish(s, FinishReason::kError, NotFinite(first));
-      } else {
+      Attempt(s, [&] {
+        if (!AllFinite({logits, static_cast<std::size_t>(rows * vocabulary)})) {
+          Finish(s, FinishReason::kError, NotFinite(first));
+          return;
+        }
         if (scoring) ReportScores(s, first, share.tokens, logits);
         if (complete) {
           if (s.first_token_at == 0) s.first_token_at = now;
           Generate(s, logits + (rows - 1) * vocabulary);
         }
-      }
+      });
       logits += rows * vocabulary;
     }
     totals_.prompt_tokens += static_cast<int64_t>(step_tokens_.size()) - decoded;
@@ -456,7 +535,7 @@ class Engine::Impl {
     (decoded == static_cast<int64_t>(step_tokens_.size()) ? totals_.decode_seconds
                                                           : totals_.prefill_seconds) +=
         step_seconds_;
-    std::erase_if(running_, [](const SequencePtr& s) { return s->sink == nullptr; });
+    RemoveFinished();
   }
 
   void ShareFullPages(Sequence& s) {
@@ -549,7 +628,7 @@ class Engine::Impl {
     } else if (s.started_at > 0) {
       s.usage.prefill_seconds = now - s.started_at;
     } else {
-      s.usage.prompt_tokens = static_cast<int64_t>(s.request.prompt.size());
+      if (s.tokens.empty()) s.usage.prompt_tokens = static_cast<int64_t>(s.request.prompt.size());
       s.usage.queue_seconds = now - s.submitted_at;
     }
     totals_.cached_tokens += s.usage.cached_tokens;
@@ -559,7 +638,11 @@ class Engine::Impl {
     event.usage = s.usage;
     event.error = std::move(error);
     const EventSink sink = std::exchange(s.sink, nullptr);
-    sink(std::move(event));
+    try {
+      sink(std::move(event));
+    } catch (const std::exception&) {
+      // A sink throws when it runs out of memory; there is nothing left to tell it.
+    }
   }
 
   void PublishStats() {
@@ -584,7 +667,7 @@ class Engine::Impl {
   ExecContext context_;
 
   std::vector<SequencePtr> running_;  // oldest first
-  std::deque<SequencePtr> waiting_;
+  std::vector<SequencePtr> waiting_;  // the next one first; room for all that may wait
   std::vector<SequenceDemand> demands_;
   std::vector<StepShare> plan_;
   std::vector<int32_t> step_tokens_;

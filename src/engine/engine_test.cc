@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
+#include <new>
 #include <sstream>
 #include <thread>
 
@@ -460,6 +464,188 @@ TEST_F(EngineTest, StatsAddUp) {
   EXPECT_GT(stats.pages_cached, 0);
 }
 
+// ---- What fails ---------------------------------------------------------------------------------
+
+// Writes id 1 for ever, in a long context; some of its steps throw.
+class FaultyModel : public Model {
+ public:
+  static constexpr int32_t kBadToken = 7;  // a step that evaluates it fails
+
+  explicit FaultyModel(std::exception_ptr fault) : fault_(std::move(fault)) {
+    spec_.architecture = "faulty";
+    spec_.vocabulary = 8;
+    spec_.layers = 1;
+    spec_.hidden = 1;
+    spec_.context_length = 20000;
+  }
+  const ModelSpec& spec() const override { return spec_; }
+  CacheLayout cache_layout(CacheType) const override { return {64}; }
+  std::size_t ScratchBytes(int64_t, int64_t, int) const override { return 64; }
+  void Forward(ExecContext&, const StepBatch& batch, float* logits) const override {
+    // The exception was made before: nothing is allocated here.
+    if (std::count(batch.tokens.begin(), batch.tokens.end(), kBadToken) > 0) {
+      std::rethrow_exception(fault_);
+    }
+    for (std::size_t row = 0; row < batch.logit_rows.size(); ++row) {
+      for (int32_t id = 0; id < 8; ++id) *logits++ = id == 1 ? 5.0f : 0.0f;
+    }
+  }
+
+ private:
+  std::exception_ptr fault_;
+  ModelSpec spec_;
+};
+
+class FaultyEngine : public ::testing::Test {
+ protected:
+  static EngineOptions Options() {
+    return {.kernels = &ReferenceKernels(), .threads = 1, .cache_bytes = 4 << 20};
+  }
+  static Request Make(std::vector<int32_t> prompt, int64_t max_tokens) {
+    Request request;
+    request.prompt = std::move(prompt);
+    request.max_tokens = max_tokens;
+    return request;
+  }
+  // The last event; keeps nothing of the others, so that it allocates nothing.
+  static TokenEvent Run(Engine& engine, Request request) {
+    std::promise<TokenEvent> done;
+    engine.Submit(std::move(request), [&done](TokenEvent&& event) {
+      if (event.kind == TokenEvent::Kind::kDone) done.set_value(std::move(event));
+    });
+    return done.get_future().get();
+  }
+  static void ExpectServes(Engine& engine) {
+    const TokenEvent done = Run(engine, Make({1, 2, 3}, 5));
+    EXPECT_EQ(done.finish, FinishReason::kLength);
+    EXPECT_EQ(done.usage.completion_tokens, 5);
+    for (int i = 0; i < 1000 && engine.stats().running > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(engine.stats().running, 0);
+    EXPECT_EQ(engine.stats().waiting, 0);
+    EXPECT_EQ(engine.stats().pages_used, 0);
+  }
+};
+
+TEST_F(FaultyEngine, AStepThatThrowsFailsItsRequestsAlone) {
+  const struct {
+    std::exception_ptr fault;
+    ErrorCode code;
+    const char* message;
+  } cases[] = {
+      {std::make_exception_ptr(Error(ErrorCode::kIo, "the disk is gone")), ErrorCode::kIo,
+       "the disk is gone"},
+      {std::make_exception_ptr(std::bad_alloc()), ErrorCode::kOutOfMemory, "not enough memory"},
+      {std::make_exception_ptr(std::runtime_error("odd")), ErrorCode::kInternal, "odd"},
+      {std::make_exception_ptr(1), ErrorCode::kInternal, "unknown"},
+  };
+  for (const auto& [fault, code, message] : cases) {
+    const FaultyModel model(fault);
+    Engine engine(model, Options());
+    const TokenEvent done = Run(engine, Make({1, 2, FaultyModel::kBadToken}, 5));
+    EXPECT_EQ(done.finish, FinishReason::kError);
+    ASSERT_TRUE(done.error.has_value());
+    EXPECT_EQ(done.error->code(), code);
+    EXPECT_THAT(done.error->message(), HasSubstr(message));
+    EXPECT_EQ(done.usage.prompt_tokens, 3);
+    ExpectServes(engine);
+  }
+}
+
+// A step that fails takes what is in it, not what runs beside it, and what was evaluated before
+// stays good.
+TEST_F(FaultyEngine, OthersGoOnAfterAFailedStep) {
+  const FaultyModel model(std::make_exception_ptr(Error(ErrorCode::kIo, "the disk is gone")));
+  EngineOptions options = Options();
+  options.max_step_tokens = 64;
+  options.max_sequences = 2;
+  Engine engine(model, options);
+  std::vector<int32_t> prompt(200, 2);
+  prompt[199] = FaultyModel::kBadToken;  // in the fourth step of the prompt
+  EXPECT_EQ(Run(engine, Make(prompt, 5)).finish, FinishReason::kError);
+  prompt[199] = 3;
+  const TokenEvent again = Run(engine, Make(prompt, 5));
+  EXPECT_EQ(again.finish, FinishReason::kLength);
+  EXPECT_EQ(again.usage.cached_tokens, 192);
+  // One that waits behind failing ones comes through.
+  std::vector<std::thread> callers;
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      const TokenEvent done = Run(engine, Make({FaultyModel::kBadToken}, 5));
+      failed += done.finish == FinishReason::kError ? 1 : 0;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(failed, 4);
+  ExpectServes(engine);
+}
+
+TEST_F(FaultyEngine, ARequestThereIsNoMemoryForFailsAlone) {
+  const FaultyModel model(nullptr);
+  Engine engine(model, Options());
+  const auto expect_failure = [&](std::size_t failing, Request request, int64_t generated) {
+    if (!FailAllocationsFrom(failing)) GTEST_SKIP() << "another allocator hook is active";
+    const TokenEvent done = Run(engine, std::move(request));
+    FailAllocationsFrom(0);
+    EXPECT_EQ(done.finish, FinishReason::kError);
+    ASSERT_TRUE(done.error.has_value());
+    EXPECT_EQ(done.error->code(), ErrorCode::kOutOfMemory);
+    EXPECT_EQ(done.usage.prompt_tokens, 100);
+    EXPECT_EQ(done.usage.completion_tokens, generated);
+    ExpectServes(engine);
+  };
+  const std::vector<int32_t> prompt(100, 2);
+  // Admission: the tokens' room (4096 of 4 bytes), and the cache's own books.
+  expect_failure(16000, Make(prompt, -1), 0);
+  Request keyed = Make(prompt, 1);
+  keyed.cache_key = std::string(100000, 'k');
+  expect_failure(100000, std::move(keyed), 0);
+  // While it runs: the first room is full, and 32 KB more are wanted.
+  expect_failure(20000, Make(prompt, -1), 4096);
+}
+
+// A long limit takes no memory until the reply is long.
+TEST_F(FaultyEngine, ALongReplyGrowsBetweenSteps) {
+  TakeForbiddenAllocations();
+  const FaultyModel model(nullptr);
+  Engine engine(model, Options());
+  EXPECT_EQ(Run(engine, Make({1, 2, 3}, -1)).usage.completion_tokens, 20000 - 3);
+  EXPECT_EQ(TakeForbiddenAllocations().value_or(0), 0);
+}
+
+class ThrowingGuide : public TokenGuide {
+ public:
+  GuideDecision Observe(int32_t) override {
+    if (++seen_ == 3) throw std::bad_alloc();
+    return {};
+  }
+
+ private:
+  int seen_ = 0;
+};
+
+TEST_F(FaultyEngine, WhatAGuideOrASinkThrowsEndsItsRequest) {
+  const FaultyModel model(nullptr);
+  Engine engine(model, Options());
+  Request guided = Make({1, 2}, 50);
+  guided.guide = std::make_unique<ThrowingGuide>();
+  const TokenEvent done = Run(engine, std::move(guided));
+  EXPECT_EQ(done.finish, FinishReason::kError);
+  EXPECT_EQ(done.usage.completion_tokens, 3);
+  std::promise<FinishReason> finish;
+  engine.Submit(Make({1, 2}, 50), [&](TokenEvent&& event) {
+    if (event.kind != TokenEvent::Kind::kDone) throw std::bad_alloc();
+    finish.set_value(event.finish);
+    throw std::bad_alloc();
+  });
+  EXPECT_EQ(finish.get_future().get(), FinishReason::kError);
+  ExpectServes(engine);
+}
+
+// ---- Allocations --------------------------------------------------------------------------------
+
 TEST_F(EngineTest, DecodingAllocatesNothing) {
   TakeForbiddenAllocations();
   for (const KernelTable* kernels : AvailableKernels()) {
@@ -469,6 +655,20 @@ TEST_F(EngineTest, DecodingAllocatesNothing) {
       collector.Submit(engine, Make(Prompt(i, 30), 60, {.temperature = 0.8f, .top_p = 0.9f}));
     }
     collector.WaitForAll();
+    // Several owners in a cache too small for all: pages are evicted, owners forgotten, sequences
+    // set aside and admitted again.
+    EngineOptions options = Options(*kernels);
+    options.context_length = 128;
+    options.cache_type = CacheType::kF32;
+    options.cache_bytes = 7 * model_->cache_layout(CacheType::kF32).page_bytes;
+    Engine small(*model_, options);
+    Collector crowd;
+    for (std::size_t i = 0; i < 24; ++i) {
+      Request request = Make(Prompt(i, 25), 70);
+      request.cache_key = "owner " + std::to_string(i);
+      crowd.Submit(small, std::move(request));
+    }
+    crowd.WaitForAll();
   }
   const std::optional<int64_t> found = TakeForbiddenAllocations();
   if (!found) GTEST_SKIP() << "another allocator hook is active in this build";

@@ -22,16 +22,15 @@ void PageCache::SetFirstChild(Node node, Node child) {
 PageCache::Node PageCache::OpenRoot(const std::string& key) {
   auto found = root_by_key_.find(key);
   if (found == root_by_key_.end()) {
-    int32_t index;
-    if (unused_roots_.empty()) {
-      index = static_cast<int32_t>(roots_.size());
+    if (unused_root_ == kNone) {
       roots_.emplace_back();
-    } else {
-      index = unused_roots_.back();
-      unused_roots_.pop_back();
+      unused_root_ = static_cast<int32_t>(roots_.size()) - 1;
     }
-    roots_[static_cast<std::size_t>(index)].key = key;
+    const int32_t index = unused_root_;
     found = root_by_key_.emplace(key, index).first;
+    Root& root = roots_[static_cast<std::size_t>(index)];
+    unused_root_ = root.next_unused;
+    root.place = found;
   }
   const Node node = -2 - found->second;
   Pin(node);
@@ -74,9 +73,9 @@ void PageCache::Unpin(Node node) {
 void PageCache::ForgetRootIfEmpty(Node node) {
   Root& root = RootOf(node);
   if (root.pins > 0 || root.first_child != kNone) return;
-  root_by_key_.erase(root.key);
-  root.key.clear();
-  unused_roots_.push_back(-2 - node);
+  root_by_key_.erase(root.place);
+  root.next_unused = unused_root_;
+  unused_root_ = -2 - node;
 }
 
 PageCache::Node PageCache::MatchFullPages(Node root, std::span<const int32_t> tokens,

@@ -5,6 +5,9 @@
 // until their room is wanted and then go, least recently used first, leaves before parents. A tree
 // per cache key keeps the prefixes of different owners apart.
 //
+// Only OpenRoot and growing the vector of MatchFullPages allocate; an OpenRoot that throws has
+// changed nothing.
+//
 // Not thread-safe: the engine thread owns it.
 #pragma once
 
@@ -72,10 +75,12 @@ class PageCache {
     bool evictable = false;             // is in the list
     std::array<int32_t, kPageTokens> tokens;
   };
+  using RootByKey = std::map<std::string, int32_t, std::less<>>;
   struct Root {
-    std::string key;
+    RootByKey::iterator place = {};  // of a root in use
     Node first_child = kNone;
     int32_t pins = 0;
+    int32_t next_unused = kNone;  // in the list of roots without a key
   };
 
   // Nodes below zero (from -2 on) are roots: root r is node -2 - r.
@@ -99,8 +104,8 @@ class PageCache {
   std::vector<Entry> entries_;  // one per page
   std::vector<Page> free_pages_;
   std::vector<Root> roots_;
-  std::vector<int32_t> unused_roots_;
-  std::map<std::string, int32_t, std::less<>> root_by_key_;
+  int32_t unused_root_ = kNone;  // the first of a list: giving a root back allocates nothing
+  RootByKey root_by_key_;
   Node oldest_ = kNone, newest_ = kNone;
   int32_t free_ = 0;
   int32_t shared_ = 0;

@@ -62,6 +62,21 @@ TEST(PageCache, KeysAreApart) {
   EXPECT_EQ(Find(cache, "alice", Range(0, 64)), 64);
 }
 
+TEST(PageCache, ForgottenKeysMakeRoomForOthers) {
+  PageCache cache(4);
+  for (int round = 0; round < 3; ++round) {
+    for (int key = 0; key < 8; ++key) {  // each takes the place of the one four before it
+      FileSequence(cache, std::to_string(key), Range(key, 32));
+      EXPECT_EQ(Find(cache, std::to_string(key), Range(key, 32)), 32);
+      EXPECT_EQ(Find(cache, std::to_string(key), Range(key + 1, 32)), 0);
+    }
+    EXPECT_EQ(Find(cache, "0", Range(0, 32)), 0);
+    EXPECT_EQ(Find(cache, "7", Range(7, 32)), 32);
+  }
+  EXPECT_EQ(cache.shared(), 4);
+  EXPECT_EQ(cache.available(), 4);
+}
+
 TEST(PageCache, EqualPagesAreKeptOnce) {
   PageCache cache(16);
   FileSequence(cache, "", Range(0, 64));

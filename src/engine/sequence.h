@@ -17,8 +17,8 @@ struct Sequence {
   EventSink sink;
   std::shared_ptr<std::atomic<bool>> cancelled;
 
-  // Prompt and reply so far. Capacity for the longest possible reply is reserved at admission, as
-  // in the vectors below: decoding allocates nothing.
+  // Prompt and reply so far. Before each step there is capacity for what it may add, here and in
+  // the vectors below: no step allocates.
   std::vector<int32_t> tokens;
   int64_t prompt_size = 0;
   int64_t token_limit = 0;  // tokens.size() at which the reply ends
@@ -36,6 +36,7 @@ struct Sequence {
   double submitted_at = 0, started_at = 0, first_token_at = 0;
   Usage usage;
 
+  bool over() const { return sink == nullptr; }  // its last event was sent
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - evaluated; }
 };
 

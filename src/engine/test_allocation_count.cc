@@ -11,10 +11,13 @@
 
 namespace {
 std::atomic<int64_t> forbidden_allocations{0};
-}
+std::atomic<std::size_t> failing_size{0};  // 0: none
+}  // namespace
 
 void* operator new(std::size_t size) {
   if (fathom::NoAllocationScope::active()) ++forbidden_allocations;
+  const std::size_t failing = failing_size;
+  if (failing > 0 && size >= failing) throw std::bad_alloc();
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
@@ -25,8 +28,15 @@ std::optional<int64_t> fathom::TakeForbiddenAllocations() {
   return forbidden_allocations.exchange(0);
 }
 
+bool fathom::FailAllocationsFrom(std::size_t bytes) {
+  failing_size = bytes;
+  return true;
+}
+
 #else
 
 std::optional<int64_t> fathom::TakeForbiddenAllocations() { return std::nullopt; }
+
+bool fathom::FailAllocationsFrom(std::size_t) { return false; }
 
 #endif
