@@ -76,6 +76,16 @@ void Sampler::Penalize(const SamplingParams& params, std::span<const int32_t> co
   }
 }
 
+// Divides by the temperature. One so low that the best logit would overflow is met by the distance
+// to it, of which the best one's is 0.
+void Sampler::Heat(float temperature, float* logits) const {
+  const float scale = std::min(1.0f / temperature, std::numeric_limits<float>::max());
+  const float best = logits[kernels_.argmax(logits, vocabulary_)];
+  const bool overflows = std::isfinite(best) && !std::isfinite(best * scale);
+  const float zero = overflows ? best : 0.0f;
+  for (int64_t i = 0; i < vocabulary_; ++i) logits[i] = (logits[i] - zero) * scale;
+}
+
 void Sampler::SortBest(const float* logits, int64_t count) {
   std::iota(candidates_.begin(), candidates_.end(), 0);
   const auto middle = candidates_.begin() + count;
@@ -153,8 +163,7 @@ int32_t Sampler::Sample(const SamplingParams& params, std::span<const int32_t> c
   if (params.temperature == 0 || params.top_k == 1) {
     return static_cast<int32_t>(kernels_.argmax(logits, vocabulary_));
   }
-  const float scale = 1.0f / params.temperature;
-  for (int64_t i = 0; i < vocabulary_; ++i) logits[i] *= scale;
+  Heat(params.temperature, logits);
   const int64_t count = SelectCandidates(params, logits);
   double total = 0;
   for (int64_t i = 0; i < count; ++i) total += weights_[static_cast<std::size_t>(i)];

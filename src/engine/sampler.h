@@ -28,6 +28,7 @@ class Sampler {
  private:
   void Penalize(const SamplingParams& params, std::span<const int32_t> context, int64_t prompt_size,
                 float* logits);
+  void Heat(float temperature, float* logits) const;
   int64_t SelectCandidates(const SamplingParams& params, const float* logits);
   // Sorts the `count` best ids to the front of candidates_, best first.
   void SortBest(const float* logits, int64_t count);

@@ -60,6 +60,20 @@ TEST(Sampler, TemperatureSharpens) {
   EXPECT_NEAR(shares.at(0), 0.25 / 0.38, 0.02);
 }
 
+TEST(Sampler, ATinyTemperatureIsGreedy) {
+  for (const float temperature : {1e-45f, 1e-40f, 1e-38f, 1e-30f}) {
+    for (const float top_p : {1.0f, 0.9f}) {
+      const SamplingParams params{.temperature = temperature, .top_p = top_p};
+      EXPECT_EQ(Draw(params, {1, 2, 30, 29.99f}), 2) << temperature;
+      EXPECT_EQ(Draw(params, {-30, -2, -1.5f, -40}), 2) << temperature;
+      EXPECT_EQ(Draw(params, {-1, -2, 0, -1e-3f}), 2) << temperature;
+    }
+    const auto shares = Shares({.temperature = temperature, .seed = 1}, {7, 9, 9}, 2000);
+    EXPECT_EQ(shares.size(), 2u);
+    EXPECT_NEAR(shares.at(1), 0.5, 0.05);
+  }
+}
+
 TEST(Sampler, TopKTopPAndMinPCutTheTail) {
   const Logits logits = FromProbabilities({0.05, 0.5, 0.15, 0.3});
   EXPECT_EQ(Shares({.temperature = 1, .top_k = 2, .seed = 1}, logits, 2000).size(), 2u);
