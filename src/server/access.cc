@@ -11,14 +11,6 @@
 namespace fathom {
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // An IPv4 address also counts in its IPv6 form (::ffff:127.0.0.1).
 std::optional<uint32_t> Ipv4Of(const std::string& host) {
   in_addr v4{};
@@ -39,6 +31,11 @@ std::string Quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 128)) out += c >= 0x20 && c < 0x7F ? c : '?';
   return out + "'";
+}
+
+ApiError NotServed(std::string_view host) {
+  return Forbidden("the host " + Quoted(host) +
+                   " is not served here; if it is meant to be, start the server with --allow-host");
 }
 
 }  // namespace
@@ -64,12 +61,12 @@ std::optional<HostPort> ParseHost(std::string_view text) {
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return {};
-    out.host = Lower(text.substr(1, end - 1));
+    out.host = LowerCase(text.substr(1, end - 1));
     if (out.host.find(':') == std::string::npos || !IsAddress(out.host)) return {};
     rest = text.substr(end + 1);
   } else {
     const std::size_t colon = std::min(text.find(':'), text.size());
-    out.host = Lower(text.substr(0, colon));
+    out.host = LowerCase(text.substr(0, colon));
     rest = text.substr(colon);
     // A trailing dot names the same host.
     if (out.host.ends_with('.')) out.host.pop_back();
@@ -89,7 +86,7 @@ std::optional<HostPort> ParseHost(std::string_view text) {
 
 AccessPolicy::AccessPolicy(std::string bind_host, std::string api_key,
                            std::vector<std::string> allowed_hosts)
-    : bind_host_(Lower(bind_host)), api_key_(std::move(api_key)) {
+    : bind_host_(LowerCase(bind_host)), api_key_(std::move(api_key)) {
   if (bind_host_ != "localhost" && !IsAddress(bind_host_)) {
     throw Error(ErrorCode::kInvalidArgument,
                 "cannot listen on '" + bind_host + "': it is not an address",
@@ -101,7 +98,7 @@ AccessPolicy::AccessPolicy(std::string bind_host, std::string api_key,
                     " without a key: anybody on the network could use the model",
                 "give one with FATHOM_API_KEY or --api-key, or listen on 127.0.0.1");
   }
-  for (const std::string& host : allowed_hosts) allowed_.push_back(Lower(host));
+  for (const std::string& host : allowed_hosts) allowed_.push_back(LowerCase(host));
 }
 
 bool AccessPolicy::HostAllowed(const HostPort& host) const {
@@ -116,7 +113,7 @@ bool AccessPolicy::HostAllowed(const HostPort& host) const {
 }
 
 bool AccessPolicy::OriginListed(std::string_view origin) const {
-  const std::string lower = Lower(origin);
+  const std::string lower = LowerCase(origin);
   const std::size_t scheme = lower.find("://");
   const std::string host = scheme == std::string::npos ? "" : lower.substr(scheme + 3);
   const std::string name = host.substr(0, host.rfind(':'));
@@ -132,15 +129,16 @@ void AccessPolicy::CheckHostAndOrigin(const HttpRequest& request) const {
     throw BadRequest("", host.empty() ? "the request has no Host header"
                                       : "the Host header " + Quoted(host) + " is malformed");
   }
-  if (!HostAllowed(*parsed)) {
-    throw Forbidden(
-        "the host " + Quoted(host) +
-        " is not served here; if it is meant to be, start the server with --allow-host");
+  if (!HostAllowed(*parsed)) throw NotServed(host);
+  if (request.authority) {  // counts before the Host, RFC 9112, 3.2.2
+    const auto authority = ParseHost(*request.authority);
+    if (!authority) throw BadRequest("", "the host of the request's target is malformed");
+    if (!HostAllowed(*authority)) throw NotServed(*request.authority);
   }
   if (request.CountOf("origin") == 0) return;
   const std::string_view origin = request.Header("origin");
-  const std::string lower = Lower(origin);
-  const std::string own = Lower(host);
+  const std::string lower = LowerCase(origin);
+  const std::string own = LowerCase(host);
   // https: a proxy before this server may speak TLS.
   const bool same = lower == "http://" + own || lower == "https://" + own;
   if (request.CountOf("origin") > 1 || (!same && !OriginListed(origin))) {
@@ -154,7 +152,7 @@ bool AccessPolicy::Knows(const HttpRequest& request) const {
   if (api_key_.empty()) return true;
   std::string_view value = request.Header("authorization");
   constexpr std::string_view kScheme = "bearer ";
-  if (value.size() < kScheme.size() || Lower(value.substr(0, kScheme.size())) != kScheme) {
+  if (value.size() < kScheme.size() || LowerCase(value.substr(0, kScheme.size())) != kScheme) {
     return false;
   }
   value.remove_prefix(kScheme.size());

@@ -36,6 +36,7 @@ class AccessPolicy {
   AccessPolicy(std::string bind_host, std::string api_key, std::vector<std::string> allowed_hosts);
 
   // Throws ApiError: 400 for a missing or malformed Host, 403 for a Host or Origin not accepted.
+  // The host of an absolute target is held to the same as the Host.
   void CheckHostAndOrigin(const HttpRequest& request) const;
   // Throws ApiError 401 unless there is no key or the request carries it ("Authorization: Bearer
   // KEY"). Takes the same time for every wrong key of one length.

@@ -54,6 +54,21 @@ TEST(Access, RefusesToListenOnTheNetworkWithoutAKey) {
   EXPECT_NO_THROW(AccessPolicy("::1", "", {}));
 }
 
+TEST(Access, TheHostOfTheTargetIsHeldToTheSame) {
+  const AccessPolicy policy("127.0.0.1", "", {"box.local"});
+  const auto status = [&](const char* authority, const char* host) {
+    HttpRequest request = With({{"host", host}});
+    request.authority = authority;
+    return StatusOf(policy, request);
+  };
+  EXPECT_EQ(status("localhost:8080", "localhost"), 200);
+  EXPECT_EQ(status("box.local", "localhost"), 200);
+  EXPECT_EQ(status("evil.com", "localhost"), 403);
+  EXPECT_EQ(status("localhost", "evil.com"), 403);
+  EXPECT_EQ(status("", "localhost"), 400);
+  EXPECT_EQ(status("a@localhost", "localhost"), 400);
+}
+
 TEST(Access, HostMustBeANameOfThisServer) {
   const AccessPolicy policy("127.0.0.1", "", {"box.local", "other:81"});
   for (const char* host :

@@ -239,7 +239,7 @@ void Connection::StreamBegin() {
 void Connection::DrainEvents() {
   if (state_ != State::kGenerating || !generation_) return;
   std::string out;
-  for (EventQueue::Item& item : generation_->events->Take()) {
+  for (GenerationQueue::Item& item : generation_->events->Take()) {
     out += generation_->reply->Add(item.reply, std::move(item.event));
   }
   if (generation_->stream && !out.empty()) Send(Frame(std::move(out)));

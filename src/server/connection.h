@@ -1,6 +1,6 @@
 // One client's connection: reads requests, answers them in order, streams replies. Everything of a
-// connection runs on its own strand, so nothing in here is locked; the engine reaches it through an
-// EventQueue only.
+// connection runs on its own strand, so nothing in here is locked; the engine reaches it through a
+// GenerationQueue only.
 //
 // While a reply is generated the socket is still read: a client that closes its side has gone away,
 // and its work is cancelled. What it sends meanwhile (pipelined requests) waits in a bounded

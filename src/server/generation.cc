@@ -48,26 +48,26 @@ ReplyHead HeadOf(const ChatService& chat, const ApiRequest& request) {
 
 }  // namespace
 
-void EventQueue::Push(std::size_t reply, ChatEvent&& event) {
+void GenerationQueue::Push(std::size_t reply, ChatEvent&& event) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   items_.push_back({reply, std::move(event)});
   if (items_.size() == 1 && wake_) wake_();
 }
 
-void EventQueue::Open(std::function<void()> wake) {
+void GenerationQueue::Open(std::function<void()> wake) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   wake_ = std::move(wake);
   if (!items_.empty()) wake_();
 }
 
-std::vector<EventQueue::Item> EventQueue::Take() {
+std::vector<GenerationQueue::Item> GenerationQueue::Take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(items_, {});
 }
 
-void EventQueue::Close() {
+void GenerationQueue::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   wake_ = nullptr;
@@ -88,7 +88,7 @@ Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& b
                             chat.calls_tools()};
     const ApiRequest request = ParseApiRequest(kind, body, model);
     generation.stream = request.stream;
-    generation.events = std::make_shared<EventQueue>();
+    generation.events = std::make_shared<GenerationQueue>();
     generation.reply.emplace(HeadOf(chat, request));
     for (std::size_t i = 0; i < request.replies(); ++i) {
       generation.tickets.push_back(

@@ -20,7 +20,7 @@ namespace fathom {
 
 // Carries events from the engine thread to whoever asked. Once Close() has returned, the engine
 // thread neither adds anything nor calls `wake`, so what wake refers to may go away.
-class EventQueue {
+class GenerationQueue {
  public:
   struct Item {
     std::size_t reply;
@@ -53,7 +53,7 @@ struct Generation {
   std::optional<ApiError> error;
   std::optional<ApiReply> reply;
   bool stream = false;
-  std::shared_ptr<EventQueue> events;
+  std::shared_ptr<GenerationQueue> events;
   std::vector<std::shared_ptr<Ticket>> tickets;
 
   // Ends the replies and forgets their events. Harmless when repeated.

@@ -11,8 +11,8 @@
 namespace fathom {
 namespace {
 
-TEST(EventQueue, WakesOncePerBatchAndKeepsTheOrder) {
-  EventQueue queue;
+TEST(GenerationQueue, WakesOncePerBatchAndKeepsTheOrder) {
+  GenerationQueue queue;
   queue.Push(0, {});
   int woken = 0;
   queue.Open([&] { ++woken; });
@@ -31,9 +31,9 @@ TEST(EventQueue, WakesOncePerBatchAndKeepsTheOrder) {
   EXPECT_TRUE(queue.Take().empty());
 }
 
-TEST(EventQueue, NothingIsWokenAfterClose) {
+TEST(GenerationQueue, NothingIsWokenAfterClose) {
   for (int round = 0; round < 50; ++round) {
-    auto queue = std::make_shared<EventQueue>();
+    auto queue = std::make_shared<GenerationQueue>();
     std::atomic<bool> closed = false;
     std::atomic<bool> late = false;
     std::atomic<bool> stop = false;

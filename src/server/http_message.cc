@@ -58,6 +58,14 @@ int HttpRequest::CountOf(std::string_view name) const {
                                         [&](const auto& header) { return header.first == name; }));
 }
 
+std::string LowerCase(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
 HttpResponse JsonResponse(int status, const Json& body) {
   HttpResponse response;
   response.status = status;

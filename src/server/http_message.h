@@ -16,8 +16,9 @@ namespace fathom {
 // A request's head. The body, which may be large, stays with the parser.
 struct HttpRequest {
   std::string method;  // as sent: "GET"
-  std::string target;  // as sent: "/v1/models?limit=3"
-  int version = 11;    // 10 or 11
+  std::string target;  // "/v1/models?limit=3", also where it was sent as "http://host/v1/..."
+  std::optional<std::string> authority;  // "host" of such a target
+  int version = 11;                      // 10 or 11
   bool keep_alive = true;
   bool expects_continue = false;
   bool has_body = false;                                     // the head announces one
@@ -37,6 +38,9 @@ struct HttpResponse {
 
   std::string_view content() const { return static_body.empty() ? body : static_body; }
 };
+
+// A to Z become a to z, whatever the locale.
+std::string LowerCase(std::string_view text);
 
 HttpResponse JsonResponse(int status, const Json& body);
 HttpResponse ErrorResponse(const ApiError& error);

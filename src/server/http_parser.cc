@@ -1,9 +1,11 @@
 #include "server/http_parser.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <string_view>
 
 #include "base/check.h"
 
@@ -32,12 +34,20 @@ ApiError Describe(const boost::system::error_code& code, std::size_t max_body_by
                   "the request is not valid HTTP: " + code.message());
 }
 
-std::string Lower(boost::beast::string_view text) {
-  std::string out(text.data(), text.size());
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+std::string_view ViewOf(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+// A target may be a whole URL, RFC 9112, 3.2.2: it is taken apart into host and path.
+void SetTarget(std::string_view target, HttpRequest& request) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (LowerCase(target.substr(0, scheme.size())) != scheme) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+    request.authority = std::string(rest.substr(0, end));
+    request.target = std::string(rest.substr(end));
+    if (!request.target.starts_with('/')) request.target.insert(0, 1, '/');
+    return;
   }
-  return out;
+  request.target = std::string(target);
 }
 
 }  // namespace
@@ -52,15 +62,15 @@ struct HttpParser::Impl {
   void TakeHead() {
     const auto& message = parser.get();
     request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
+    SetTarget(ViewOf(message.target()), request);
     request.version = static_cast<int>(message.version());
     request.keep_alive = message.keep_alive();
     for (const auto& field : message) {
       const auto value = field.value();
-      request.headers.emplace_back(Lower(field.name_string()),
+      request.headers.emplace_back(LowerCase(ViewOf(field.name_string())),
                                    std::string(value.data(), value.size()));
     }
-    const std::string expect = Lower(message[http::field::expect]);
+    const std::string expect = LowerCase(ViewOf(message[http::field::expect]));
     request.expects_continue = request.version >= 11 && expect == "100-continue";
     request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
   }

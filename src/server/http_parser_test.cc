@@ -49,6 +49,28 @@ TEST(HttpParser, OneByteAtATime) {
   EXPECT_EQ(parser.TakeBody(), "hello");
 }
 
+TEST(HttpParser, AnAbsoluteTargetIsTakenApart) {
+  const struct {
+    const char* sent;
+    const char* target;
+    const char* authority;  // null: none
+  } cases[] = {{"http://a:1/b?c=http://d", "/b?c=http://d", "a:1"},
+               {"HTTPS://a", "/", "a"},
+               {"http://a?b/c", "/?b/c", "a"},
+               {"http:///b", "/b", ""},
+               {"/http://a/b", "/http://a/b", nullptr},
+               {"//a/b", "//a/b", nullptr},
+               {"*", "*", nullptr}};
+  for (const auto& [sent, target, authority] : cases) {
+    HttpParser parser(100);
+    std::string input = "OPTIONS " + std::string(sent) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    ASSERT_EQ(parser.Feed(input), State::kHead) << sent;
+    EXPECT_EQ(parser.request().target, target) << sent;
+    EXPECT_EQ(parser.request().authority.has_value(), authority != nullptr) << sent;
+    EXPECT_EQ(parser.request().authority.value_or(""), authority ? authority : "") << sent;
+  }
+}
+
 TEST(HttpParser, ChunkedBody) {
   HttpParser parser(100);
   std::string input =

@@ -71,9 +71,7 @@ bool NamesTag(std::string_view list, std::string_view tag) {
 void CheckContentType(const HttpRequest& request) {
   const std::string_view type = request.Header("content-type");
   if (type.empty()) return;
-  std::string lower;
-  for (const char c : type) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  if (lower.find("json") != std::string::npos) return;
+  if (LowerCase(type).find("json") != std::string::npos) return;
   throw ApiError(415, "invalid_request_error", "unsupported_media_type", "",
                  "the body must be JSON: send 'Content-Type: application/json'");
 }
