@@ -15,7 +15,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
-// Pipelined input kept while a reply is generated; beyond it the socket is left alone.
+// Pipelined input kept while a reply is generated or written; beyond it the socket is left alone.
 constexpr std::size_t kMaxWaitingInput = 64 * 1024;
 // After an early answer the client may still be sending: reading on for a while lets it see the
 // answer instead of a reset.
@@ -25,6 +25,13 @@ constexpr std::size_t kMaxLingerBytes = std::size_t{64} << 20;
 
 ApiError ShuttingDown() {
   return ApiError(503, "server_error", "shutting_down", "", "the server is shutting down");
+}
+
+ApiError TooMuchWaiting() {
+  return BadRequest("",
+                    "more than " + std::to_string(kMaxWaitingInput) +
+                        " bytes of further requests came before this one was answered",
+                    "too_much_pipelined");
 }
 
 }  // namespace
@@ -65,12 +72,7 @@ void Connection::Shutdown() {
     if (self->state_ == State::kReading || self->state_ == State::kLingering) {
       self->Close();
     } else if (self->state_ == State::kGenerating) {
-      if (self->generation_) self->generation_->Cancel();
-      if (self->stream_begun_) {
-        self->FailStream(ShuttingDown());
-      } else {
-        self->Respond(ErrorResponse(ShuttingDown()));
-      }
+      self->EndGeneration(ShuttingDown());
     }
   });
 }
@@ -96,6 +98,7 @@ void Connection::StartRead() {
   if (reading_ || state_ == State::kClosed) return;
   if (state_ != State::kReading && state_ != State::kLingering &&
       input_.size() >= kMaxWaitingInput) {
+    if (state_ == State::kGenerating) EndGeneration(TooMuchWaiting());
     return;
   }
   reading_ = true;
@@ -191,6 +194,7 @@ void Connection::OnRequest() {
   state_ = State::kGenerating;
   read_timer_.cancel();
   StartRead();  // to notice when the client goes away
+  if (state_ != State::kGenerating) return;
   asio::post(host_.preparing, [self = shared_from_this(), body = parser_->TakeBody()]() mutable {
     Generation generation = StartGeneration(self->host_.chat, self->kind_, body);
     asio::post(self->strand_, [self, generation = std::move(generation)]() mutable {
@@ -262,6 +266,17 @@ void Connection::FinishGeneration() {
   keep_alive_timer_.cancel();
   if (parser_->request().version >= 11) Send(kLastChunk);
   if (!writing_ && state_ == State::kFlushing) OnFlushed();
+}
+
+// Ends the work on the current request before it is done, and the connection with it.
+void Connection::EndGeneration(const ApiError& error) {
+  keep_open_ = false;
+  if (generation_) generation_->Cancel();
+  if (stream_begun_) {
+    FailStream(error);
+  } else {
+    Respond(ErrorResponse(error));
+  }
 }
 
 // A stream that has begun cannot change its status, so the error is its last event. No [DONE]: what

@@ -4,7 +4,8 @@
 //
 // While a reply is generated the socket is still read: a client that closes its side has gone away,
 // and its work is cancelled. What it sends meanwhile (pipelined requests) waits in a bounded
-// buffer.
+// buffer. When that is full, nobody could tell any more whether the client is still there, so its
+// work ends too.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -72,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void StreamBegin();
   void DrainEvents();
   void FinishGeneration();
+  void EndGeneration(const ApiError& error);
   void FailStream(const ApiError& error);
   std::string Frame(std::string data) const;
 

@@ -406,6 +406,49 @@ TEST(Server, DisconnectCancelsTheReply) {
   }
 }
 
+// With that much input waiting, an end of it could not be seen.
+TEST(Server, TooMuchPipelinedInputEndsTheReply) {
+  std::string more;
+  while (more.size() < 90 * 1024) more += "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  for (const bool stream : {true, false}) {
+    for (const bool closes : {true, false}) {
+      RunningServer server({}, {.context_length = 100000, .step_microseconds = 2000});
+      Client client(server.port());
+      client.Post(kChatPath, ChatBody(stream ? R"(,"ignore_eos":true,"stream":true)"
+                                             : R"(,"ignore_eos":true)"));
+      ASSERT_TRUE(Eventually([&] { return server.chat().engine().stats().running == 1; }));
+      client.Send(more);
+      if (closes) client.Close();
+      EXPECT_TRUE(Eventually([&] { return server.chat().engine().stats().running == 0; }));
+      EXPECT_TRUE(StillServes(server.port()));
+      if (closes) continue;
+      const ClientResponse response = client.Read();
+      EXPECT_EQ(response.status, stream ? 200 : 400);
+      const Json error = stream ? response.Events().back() : response.json();
+      EXPECT_EQ(error.at("error").at("code"), "too_much_pipelined");
+      EXPECT_TRUE(client.Closes());
+    }
+  }
+}
+
+TEST(Server, AbsoluteTargets) {
+  RunningServer server;
+  const auto ask = [&](const std::string& target, const std::string& host = "localhost") {
+    Client client(server.port());
+    client.Send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return client.Read().status;
+  };
+  EXPECT_EQ(ask("http://localhost/health"), 200);
+  EXPECT_EQ(ask("HTTP://LocalHost:8080/v1/models?limit=1"), 200);
+  EXPECT_EQ(ask("https://127.0.0.1"), ask("/"));
+  EXPECT_EQ(ask("http://localhost?a=b"), ask("/?a=b"));
+  EXPECT_EQ(ask("http://evil.example/health"), 403);
+  EXPECT_EQ(ask("http://localhost/health", "evil.example"), 403);
+  EXPECT_EQ(ask("http://evil@localhost/health"), 400);
+  EXPECT_EQ(ask("http:///health"), 400);
+  EXPECT_EQ(ask("ftp://localhost/health"), 404);
+}
+
 TEST(Server, KeepAliveCommentsWhileTheFirstTokenIsLong) {
   RunningServer server({.keep_alive_seconds = 0.05}, {.prefill_microseconds = 400000});
   const ClientResponse response =
