@@ -1,5 +1,6 @@
 #include "server/api_error.h"
 
+#include <cstdio>
 #include <utility>
 
 namespace fathom {
@@ -24,6 +25,28 @@ ErrorCode CodeOfStatus(int status) {
 
 Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+// Not what(), which ends at the first NUL.
+std::string FullText(const Error& error) {
+  return error.hint().empty() ? error.message() : error.message() + " (" + error.hint() + ")";
+}
+
+// Messages quote what clients sent. Control characters in it are shown as JSON writes them, so that
+// a message stays one line wherever it ends up.
+std::string WithoutControls(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7F) {
+      out += c;
+      continue;
+    }
+    char escape[8];
+    std::snprintf(escape, sizeof(escape), "\\u%04x", byte);
+    out += escape;
+  }
+  return out;
+}
+
 // Seconds after which a busy server is worth another try; clients back off further by themselves.
 constexpr int kRetryAfterSeconds = 2;
 
@@ -44,7 +67,7 @@ ApiError BadRequest(std::string param, std::string message, std::string api_code
 
 ApiError ToApiError(const Error& error, const std::string& prompt_param) {
   if (const auto* ready = dynamic_cast<const ApiError*>(&error)) return *ready;
-  const std::string text = error.what();  // message and hint
+  const std::string text = FullText(error);
   switch (error.code()) {
     case ErrorCode::kInvalidArgument:
       return BadRequest("", text);
@@ -66,7 +89,7 @@ ApiError ToApiError(const Error& error, const std::string& prompt_param) {
 
 Json ErrorJson(const ApiError& error) {
   return {{"error",
-           {{"message", error.what()},
+           {{"message", WithoutControls(FullText(error))},
             {"type", error.type()},
             {"param", TextOrNull(error.param())},
             {"code", TextOrNull(error.api_code())}}}};

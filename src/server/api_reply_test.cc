@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
 
 namespace fathom {
 namespace {
@@ -207,6 +208,16 @@ TEST(ApiErrors, EveryErrorHasItsStatus) {
   const Json json = ErrorJson(BadRequest("", "bad \xFF byte"));
   EXPECT_TRUE(json.at("error").at("param").is_null());
   EXPECT_THAT(DumpJson(json), HasSubstr("bad \xEF\xBF\xBD byte"));
+}
+
+TEST(ApiErrors, MessagesAreWholeAndOneLine) {
+  using std::string_literals::operator""s;
+  const auto message = [](const Error& error) {
+    return ErrorJson(ToApiError(error)).at("error").at("message").get<std::string>();
+  };
+  EXPECT_EQ(message(BadRequest("", "'a\0b\n\x7F' is \xC3\xA9"s)),
+            "'a\\u0000b\\u000a\\u007f' is \xC3\xA9");
+  EXPECT_EQ(message(Error(ErrorCode::kUnavailable, "a\0b"s, "c\0d"s)), R"(a\u0000b (c\u0000d))");
 }
 
 ChatEvent Calls(std::vector<ToolCall> calls, std::string text = "") {

@@ -348,7 +348,7 @@ void ReadThinking(const Fields& body, const ServedModel& model, GenerationOption
     const Fields fields(*variables, "chat_template_kwargs");
     for (const auto& [name, value] : variables->items()) {
       if (name != "enable_thinking" && name != "thinking") {
-        throw BadRequest(fields.PathOf(name.c_str()),
+        throw BadRequest(fields.PathOf(name),
                          "the template variable '" + name.substr(0, 64) + "' is not supported",
                          "unsupported");
       }

@@ -60,6 +60,13 @@ TEST_F(BadInput, UnknownModel) {
   EXPECT_EQ(response.error_code(), "model_not_found");
 }
 
+TEST_F(BadInput, AnEscapedNulDoesNotCutTheMessage) {
+  EXPECT_EQ(Chat(ChatBody(R"(,"model":"a\u0000b\n")")).message(),
+            R"(the model 'a\u0000b\u000a' does not exist; this server has 'fake')");
+  const ClientResponse variable = Chat(ChatBody(R"(,"chat_template_kwargs":{"a\u0000b":1})"));
+  EXPECT_EQ(variable.json().at("error").at("param").dump(), R"("chat_template_kwargs.a\u0000b")");
+}
+
 TEST_F(BadInput, PromptLongerThanTheContextNamesBothLengths) {
   for (const bool stream : {false, true}) {
     const ClientResponse response =

@@ -23,7 +23,9 @@ class Fields {
   explicit Fields(const Json& object, std::string path = {});
 
   const Json* Find(const char* name) const;
-  std::string PathOf(const char* name) const { return path_.empty() ? name : path_ + "." + name; }
+  std::string PathOf(const std::string& name) const {
+    return path_.empty() ? name : path_ + "." + name;
+  }
 
   bool Boolean(const char* name, bool otherwise) const;
   std::optional<double> Number(const char* name, double low, double high) const;
