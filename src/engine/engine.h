@@ -46,6 +46,9 @@ class TokenGuide {
 
 // ---- Requests ----------------------------------------------------------------------------------
 
+inline constexpr double kLeastRepetitionPenalty = 0.001;
+inline constexpr double kMostRepetitionPenalty = 10;
+
 struct SamplingParams {
   float temperature = 0.0f;         // 0: greedy
   int32_t top_k = 0;                // 0: off

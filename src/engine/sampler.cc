@@ -41,7 +41,8 @@ void Validate(const SamplingParams& params) {
   RequireRange("top_k", params.top_k, 0, std::numeric_limits<int32_t>::max());
   RequireRange("top_p", params.top_p, 0, 1);
   RequireRange("min_p", params.min_p, 0, 1);
-  RequireRange("repetition_penalty", params.repetition_penalty, 1e-3, 1e3);
+  RequireRange("repetition_penalty", params.repetition_penalty, kLeastRepetitionPenalty,
+               kMostRepetitionPenalty);
   RequireRange("frequency_penalty", params.frequency_penalty, -100, 100);
   RequireRange("presence_penalty", params.presence_penalty, -100, 100);
 }

@@ -13,8 +13,6 @@
 namespace fathom {
 namespace {
 
-// A float of the body must be one the sampler can hold.
-constexpr double kMaxRepetitionPenalty = 10.0;
 constexpr int kMaxTopLogprobs = 20;
 constexpr std::size_t kMaxUserIdBytes = 512;
 
@@ -280,13 +278,9 @@ void ReadSampling(const Fields& body, const RecommendedSampling& recommended,
   const int64_t top_k = body.Integer("top_k", -1, std::numeric_limits<int32_t>::max()).value_or(0);
   sampling.top_k = static_cast<int32_t>(std::max<int64_t>(top_k, 0));
   sampling.min_p = static_cast<float>(body.Number("min_p", 0.0, 1.0).value_or(0.0));
-  if (const auto penalty = body.Number("repetition_penalty", 0.0, kMaxRepetitionPenalty)) {
-    sampling.repetition_penalty = static_cast<float>(*penalty);
-    if (!(sampling.repetition_penalty > 0.0f)) {
-      throw BadRequest("repetition_penalty", "'repetition_penalty' must be greater than 0",
-                       "invalid_value");
-    }
-  }
+  sampling.repetition_penalty = static_cast<float>(
+      body.Number("repetition_penalty", kLeastRepetitionPenalty, kMostRepetitionPenalty)
+          .value_or(1.0));
   sampling.frequency_penalty =
       static_cast<float>(body.Number("frequency_penalty", -2.0, 2.0).value_or(0.0));
   sampling.presence_penalty =
@@ -433,6 +427,8 @@ ApiRequest ParseApiRequest(ApiKind kind, std::string_view text, const ServedMode
   request.kind = kind;
   request.stream = body.Boolean("stream", false);
   request.choices = static_cast<int>(body.Integer("n", 1, kMaxChoices).value_or(1));
+  const Json* seed = body.Find("seed");
+  request.negative_seed = seed != nullptr && seed->is_number() && !seed->is_number_unsigned();
   if (const Json* stream_options = body.Find("stream_options")) {
     if (!stream_options->is_object()) WrongType("stream_options", "an object", *stream_options);
     request.include_usage =

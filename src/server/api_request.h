@@ -27,6 +27,7 @@ struct ApiRequest {
   bool stream = false;
   bool include_usage = false;  // a last chunk of the stream brings the usage
   bool echo = false;           // /v1/completions: the reply starts with the prompt
+  bool negative_seed = false;  // the seed is that number's two's complement
 
   std::size_t replies() const { return prompts.size() * static_cast<std::size_t>(choices); }
   // The request of one reply: prompts in order, `choices` replies each. With a seed, reply i of a

@@ -112,6 +112,7 @@ TEST(ChatRequestBody, EveryOption) {
   EXPECT_FLOAT_EQ(options.sampling.presence_penalty, 2.0f);
   EXPECT_TRUE(options.has_seed);
   EXPECT_EQ(options.sampling.seed, static_cast<uint64_t>(-3));
+  EXPECT_TRUE(request.negative_seed);
   EXPECT_THAT(options.stop, ElementsAre("a", "b"));
   EXPECT_EQ(options.top_logprobs, 20);
   EXPECT_EQ(options.max_tokens, 7);
@@ -149,6 +150,7 @@ TEST(ChatRequestBody, NullCountsAsAbsent) {
 
 TEST(ChatRequestBody, RepliesToOnePromptHaveSeedsInARow) {
   const ApiRequest request = Chat(R"(,"n":3,"seed":10)");
+  EXPECT_FALSE(request.negative_seed);
   EXPECT_EQ(request.ReplyRequest(0).options.sampling.seed, 10u);
   EXPECT_EQ(request.ReplyRequest(2).options.sampling.seed, 12u);
 }
@@ -259,6 +261,13 @@ TEST(BadChatRequest, OutOfRange) {
   }
   EXPECT_THAT(RefusedField(R"("temperature":2.5)").message,
               HasSubstr("'temperature' must be from 0 to 2, but is 2.5"));
+  // One range with the engine's, which knows no field to name.
+  EXPECT_EQ(RefusedField(R"("repetition_penalty":0.0005)").param, "repetition_penalty");
+  EXPECT_THAT(RefusedField(R"("repetition_penalty":10.5)").message,
+              HasSubstr("'repetition_penalty' must be from 0.001 to 10, but is 10.5"));
+  for (const char* most : {R"(,"repetition_penalty":0.001)", R"(,"repetition_penalty":10)"}) {
+    EXPECT_NO_THROW(Validate(Chat(most).prompts.at(0).options.sampling)) << most;
+  }
   EXPECT_EQ(RefusedField(R"("top_logprobs":2)").param, "top_logprobs");
   EXPECT_EQ(RefusedField("\"user_id\":\"" + std::string(513, 'u') + "\"").param, "user_id");
   std::string stops = "\"a\"";
