@@ -48,9 +48,52 @@ void Describe(const Tokenizer* tokenizer, TokenId id, std::string& token, std::s
   bytes = tokenizer->BytesOf(id);
 }
 
-LogprobEntry MakeEntry(const Tokenizer* tokenizer, const TokenEvent& event) {
+// Where tokens begin in the decoded text, in characters. One that continues a character begins
+// where that does; control tokens stand for no text.
+class TextOffsets {
+ public:
+  explicit TextOffsets(const Tokenizer* tokenizer) {
+    if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
+  }
+
+  // For each token in order, of the prompt where that is scored, then of the reply.
+  int64_t Push(TokenId id, bool in_prompt) {
+    if (!decoder_) return 0;
+    // Each of the two is decoded by itself.
+    if (!in_prompt && std::exchange(in_prompt_, false)) Count(decoder_->Finish());
+    const int64_t offset = characters_;
+    Count(decoder_->Push(id));
+    return offset;
+  }
+
+ private:
+  // Characters of UTF-8 text: every byte that does not continue one.
+  void Count(const std::string& text) {
+    characters_ += std::count_if(text.begin(), text.end(), [](char byte) {
+      return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+    });
+  }
+
+  std::optional<StreamDecoder> decoder_;
+  bool in_prompt_ = true;
+  int64_t characters_ = 0;
+};
+
+// What the events of one reply are made with, on the engine thread.
+struct EventMaker {
+  const Tokenizer* tokenizer;  // may be null
+  std::shared_ptr<ReplyText> text;
+  TextOffsets offsets;
+  uint64_t seed;
+
+  LogprobEntry MakeEntry(const TokenEvent& event);
+  ChatEvent Make(TokenEvent&& event);
+};
+
+LogprobEntry EventMaker::MakeEntry(const TokenEvent& event) {
   LogprobEntry entry;
   entry.id = event.id;
+  entry.text_offset = offsets.Push(event.id, event.kind == TokenEvent::Kind::kPrompt);
   entry.logprob = event.logprob.value_or(0.0f);
   Describe(tokenizer, event.id, entry.token, entry.bytes);
   for (const TokenLogprob& alternative : event.top) {
@@ -68,30 +111,31 @@ void SetPiece(ReplyText::Piece&& piece, ChatEvent& event) {
   event.calls = std::move(piece.calls);
   event.broken_call = piece.broken_call;
   event.is_reasoning = piece.is_reasoning;
+  event.answer_before = piece.answer_before;
 }
 
-ChatEvent ToChatEvent(const Tokenizer* tokenizer, ReplyText& text, uint64_t seed,
-                      TokenEvent&& event) {
+ChatEvent EventMaker::Make(TokenEvent&& event) {
   ChatEvent out;
   out.id = event.id;
   switch (event.kind) {
     case TokenEvent::Kind::kPrompt:
       out.kind = ChatEvent::Kind::kPrompt;
-      out.logprob = MakeEntry(tokenizer, event);
+      out.logprob = MakeEntry(event);
       out.scored = event.logprob.has_value();
       break;
     case TokenEvent::Kind::kToken:
       out.kind = ChatEvent::Kind::kToken;
-      SetPiece(text.Take(), out);
-      out.ends = text.Ends(event.id);
-      if (event.logprob) out.logprob = MakeEntry(tokenizer, event);
+      SetPiece(text->Take(), out);
+      out.ends = text->Ends(event.id);
+      if (event.logprob) out.logprob = MakeEntry(event);
       break;
     case TokenEvent::Kind::kDone:
       out.kind = ChatEvent::Kind::kDone;
-      SetPiece(text.Finish(), out);
+      SetPiece(text->Finish(), out);
       out.finish = event.finish;
+      out.found_stop = text->found_stop();
       out.usage = event.usage;
-      out.reasoning_tokens = text.reasoning_tokens();
+      out.reasoning_tokens = text->reasoning_tokens();
       out.seed = seed;
       out.error = std::move(event.error);
       break;
@@ -251,8 +295,9 @@ std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
   engine_request.guide = std::make_unique<ReplyGuide>(text);
   const uint64_t seed = engine_request.sampling.seed;
 
-  EventSink events = [tokenizer, text, seed, sink = std::move(sink)](TokenEvent&& event) {
-    sink(ToChatEvent(tokenizer, *text, seed, std::move(event)));
+  EventSink events = [maker = EventMaker{tokenizer, text, TextOffsets(tokenizer), seed},
+                      sink = std::move(sink)](TokenEvent&& event) mutable {
+    sink(maker.Make(std::move(event)));
   };
   return impl_->engine.Submit(std::move(engine_request), std::move(events));
 }

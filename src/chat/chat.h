@@ -1,6 +1,7 @@
 // The one place where text meets the engine: messages to requests, ids to text events.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +53,8 @@ struct LogprobEntry {
     float logprob = 0;
   };
   std::vector<Alternative> top;
+  int64_t text_offset = 0;  // where it begins in the decoded text (with the prompt's, where that is
+                            // scored), in characters
 };
 
 struct ChatEvent {
@@ -62,16 +65,19 @@ struct ChatEvent {
   };
   Kind kind = Kind::kToken;
   TokenId id = -1;
-  std::string reasoning;        // comes before what `text` has
-  std::string text;             // of the answer; stop strings act on it alone
-  std::vector<ToolCall> calls;  // with GenerationOptions::tool_calls
-  bool broken_call = false;     // `text` has what was to be a tool call
-  bool is_reasoning = false;    // kToken only: the token counts as reasoning
+  std::string reasoning;          // comes before what `text` has
+  std::string text;               // of the answer; stop strings act on it alone
+  std::vector<ToolCall> calls;    // with GenerationOptions::tool_calls
+  bool broken_call = false;       // `text` has what was to be a tool call
+  bool is_reasoning = false;      // kToken only: the token counts as reasoning
+  std::size_t answer_before = 0;  // kToken only: bytes of the answer before the token, with those
+                                  // that are held back
   std::optional<LogprobEntry> logprob;
   bool scored = true;  // kPrompt only: false for the first token, which nothing precedes
   bool ends = false;   // kToken only: an end-of-text id, which stands for no text
   // kDone only:
   FinishReason finish = FinishReason::kStop;
+  bool found_stop = false;  // a stop string: the tokens from it on are no part of the answer
   Usage usage;
   int64_t reasoning_tokens = 0;  // of usage.completion_tokens; the tags are counted
   uint64_t seed = 0;

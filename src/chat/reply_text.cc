@@ -25,6 +25,7 @@ bool ReplyText::Ends(TokenId id) const {
 
 GuideDecision ReplyText::Observe(TokenId id) {
   Piece piece;
+  piece.answer_before = answer_bytes_;
   ++tokens_;
   if (!Ends(id) && !stopped_) Read(id, piece);
   pieces_.push_back(std::move(piece));
@@ -75,8 +76,9 @@ void ReplyText::Add(std::vector<ReplyPart>&& parts, Piece& piece) {
 
 void ReplyText::AddAnswer(const std::string& text, Piece& piece) {
   StopMatcher::Result result = matcher_.Push(text);
+  answer_bytes_ += text.size();
   piece.text += result.text;
-  stopped_ = result.stopped;
+  stopped_ = found_stop_ = result.stopped;
 }
 
 ReplyText::Piece ReplyText::Take() {

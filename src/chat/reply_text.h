@@ -3,6 +3,7 @@
 // thinking budget act here, at their exact token, so the load never moves them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -35,8 +36,9 @@ class ReplyText {
     std::string reasoning;
     std::string text;  // of the answer
     std::vector<ToolCall> calls;
-    bool broken_call = false;   // `text` has what was to be a tool call
-    bool is_reasoning = false;  // the token itself belongs to the reasoning, its tags included
+    bool broken_call = false;       // `text` has what was to be a tool call
+    bool is_reasoning = false;      // the token itself belongs to the reasoning, its tags included
+    std::size_t answer_before = 0;  // bytes that the matcher had seen before the token
   };
 
   // `tokenizer` may be null: then there is no text. It is kept by reference.
@@ -50,6 +52,7 @@ class ReplyText {
   Piece Finish();
 
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
+  bool found_stop() const { return found_stop_; }
 
  private:
   void Read(TokenId id, Piece& piece);
@@ -62,8 +65,10 @@ class ReplyText {
   std::optional<ReplyReader> reader_;
   StopMatcher matcher_;
   std::deque<Piece> pieces_;
+  std::size_t answer_bytes_ = 0;  // that the matcher has seen
   bool stopped_ = false;
-  bool closed_ = false;  // by the budget
+  bool found_stop_ = false;  // that is why
+  bool closed_ = false;      // by the budget
   int64_t tokens_ = 0;
   int64_t reasoning_tokens_ = 0;
 };

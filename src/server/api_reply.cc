@@ -1,6 +1,7 @@
 #include "server/api_reply.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -37,12 +38,6 @@ Json ChatLogprob(const LogprobEntry& entry) {
           {"bytes", BytesJson(entry.bytes)},
           {"logprob", Finite(entry.logprob)},
           {"top_logprobs", std::move(top)}};
-}
-
-// Characters of UTF-8 text: every byte that does not continue one.
-int64_t Characters(const std::string& text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
 }
 
 double PerSecond(int64_t tokens, double seconds) {
@@ -146,18 +141,39 @@ std::string ApiReply::CallChunks(std::size_t reply, std::size_t from) const {
   return out;
 }
 
+std::vector<ApiReply::Entry> ApiReply::TakeEntries(Choice& choice, ChatEvent& event) const {
+  choice.answer_bytes += event.text.size();
+  // A token that ends the reply stands for no text, so it has no entry either.
+  if (head_.logprobs && event.logprob.has_value() && !event.ends) {
+    const bool stays = !head_.stops || event.is_reasoning || event.kind == ChatEvent::Kind::kPrompt;
+    choice.waiting.push_back(
+        {std::move(*event.logprob), event.scored, event.is_reasoning, stays, event.answer_before});
+  }
+  const bool all = event.kind == ChatEvent::Kind::kDone && !event.found_stop;
+  const auto ready = std::find_if(choice.waiting.begin(), choice.waiting.end(), [&](Entry& entry) {
+    return !all && !entry.stays && entry.answer_before >= choice.answer_bytes;
+  });
+  std::vector<Entry> taken(std::make_move_iterator(choice.waiting.begin()),
+                           std::make_move_iterator(ready));
+  choice.waiting.erase(choice.waiting.begin(), ready);
+  return taken;
+}
+
+void ApiReply::ShowEntries(Choice& choice, ChatEvent& event) const {
+  std::vector<Entry> taken = TakeEntries(choice, event);
+  std::move(taken.begin(), taken.end(), std::back_inserter(choice.shown));
+}
+
 // One chunk for a token, two for one that ends the reasoning and begins the answer; none for one
 // that brings nothing.
 std::string ApiReply::TokenChunks(std::size_t reply, ChatEvent&& event) {
   Json logprobs = nullptr;
-  // A token that ends the reply stands for no text, so it has no entry either.
-  const bool has_entry = head_.logprobs && event.logprob.has_value() && !event.ends;
-  if (has_entry) {
-    logprobs = LogprobsJson(choices_[reply], {std::move(*event.logprob)}, {event.scored},
-                            {event.is_reasoning});
-  }
+  const std::vector<Entry> entries = TakeEntries(choices_[reply], event);
+  if (!entries.empty()) logprobs = LogprobsJson(entries);
+  const bool reasons =
+      std::any_of(entries.begin(), entries.end(), [](const Entry& e) { return e.is_reasoning; });
   std::string out;
-  if (!event.reasoning.empty() || (has_entry && event.is_reasoning)) {
+  if (!event.reasoning.empty() || reasons) {
     out = TextChunk(reply, event.reasoning, std::exchange(logprobs, nullptr), "reasoning_content");
   }
   if (!event.text.empty() || !logprobs.is_null()) {
@@ -179,11 +195,7 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
     choice.has_reasoning = choice.has_reasoning || event.is_reasoning;
     choice.text += event.text;
     KeepCalls(reply, std::move(event.calls));
-    if (head_.logprobs && event.logprob.has_value() && !event.ends) {
-      choice.logprobs.push_back(std::move(*event.logprob));
-      choice.scored.push_back(event.scored);
-      choice.is_reasoning.push_back(event.is_reasoning);
-    }
+    ShowEntries(choice, event);
     return {};
   }
 
@@ -200,6 +212,7 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
   choice.seed = event.seed;
   --open_;
   if (!head_.stream) {
+    ShowEntries(choice, event);
     choice.reasoning += event.reasoning;
     choice.text += event.text;
     KeepCalls(reply, std::move(event.calls));
@@ -218,13 +231,11 @@ std::string ApiReply::Add(std::size_t reply, ChatEvent&& event) {
 }
 
 // Chat completions list objects; completions parallel arrays with the offset of each token's text.
-Json ApiReply::LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
-                            const std::vector<bool>& scored,
-                            const std::vector<bool>& is_reasoning) const {
+Json ApiReply::LogprobsJson(const std::vector<Entry>& entries) const {
   if (head_.kind == ApiKind::kChat) {
     Json content = Json::array(), reasoning = Json::array();
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      (is_reasoning[i] ? reasoning : content).push_back(ChatLogprob(entries[i]));
+    for (const Entry& entry : entries) {
+      (entry.is_reasoning ? reasoning : content).push_back(ChatLogprob(entry.token));
     }
     Json logprobs = {{"content", std::move(content)}, {"refusal", nullptr}};
     if (!reasoning.empty()) logprobs["reasoning_content"] = std::move(reasoning);
@@ -234,18 +245,17 @@ Json ApiReply::LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& ent
   Json logprobs = Json::array();
   Json top = Json::array();
   Json offsets = Json::array();
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const LogprobEntry& entry = entries[i];
+  for (const Entry& kept : entries) {
+    const LogprobEntry& entry = kept.token;
     tokens.push_back(entry.token);
-    logprobs.push_back(scored[i] ? Json(Finite(entry.logprob)) : Json(nullptr));
+    logprobs.push_back(kept.scored ? Json(Finite(entry.logprob)) : Json(nullptr));
     Json alternatives = Json::object();
     // Most probable first: of two that print alike, the first counts.
     for (const auto& alternative : entry.top) {
       alternatives.emplace(alternative.token, Finite(alternative.logprob));
     }
-    top.push_back(scored[i] ? std::move(alternatives) : Json(nullptr));
-    offsets.push_back(choice.text_offset);
-    choice.text_offset += Characters(entry.token);
+    top.push_back(kept.scored ? std::move(alternatives) : Json(nullptr));
+    offsets.push_back(entry.text_offset);
   }
   return {{"tokens", std::move(tokens)},
           {"token_logprobs", std::move(logprobs)},
@@ -290,7 +300,8 @@ void ApiReply::AddUsage(Json& body) const {
                      {"decode_seconds", decode},
                      {"prefill_tokens_per_second", PerSecond(evaluated, prefill)},
                      {"decode_tokens_per_second", PerSecond(decoded, decode)}};
-  body["seed"] = choices_.empty() ? 0 : choices_[0].seed;
+  const uint64_t seed = choices_.empty() ? 0 : choices_[0].seed;
+  body["seed"] = head_.negative_seed ? Json(static_cast<int64_t>(seed)) : Json(seed);
 }
 
 Json ApiReply::Body() const {
@@ -300,9 +311,7 @@ Json ApiReply::Body() const {
   for (std::size_t reply = 0; reply < choices_.size(); ++reply) {
     Choice choice = choices_[reply];
     Json logprobs = nullptr;
-    if (head_.logprobs) {
-      logprobs = LogprobsJson(choice, choice.logprobs, choice.scored, choice.is_reasoning);
-    }
+    if (head_.logprobs) logprobs = LogprobsJson(choice.shown);
     Json entry = {{"index", reply},
                   {"finish_reason", choice.finish_reason},
                   {"logprobs", std::move(logprobs)}};

@@ -27,6 +27,8 @@ struct ReplyHead {
   bool stream = false;
   bool include_usage = false;
   bool logprobs = false;
+  bool stops = false;             // there are stop strings
+  bool negative_seed = false;     // ChatEvent::seed is that number's two's complement
   int choices = 1;                // replies per prompt
   std::vector<std::string> echo;  // per reply, the prompt it starts with; may be empty
   std::size_t replies = 1;
@@ -50,16 +52,23 @@ class ApiReply {
   Json Body() const;
 
  private:
+  // A log-probability. It waits while the token's text may yet turn out to be cut off.
+  struct Entry {
+    LogprobEntry token;
+    bool scored;
+    bool is_reasoning;
+    bool stays;                 // whatever comes: a stop string does not reach it
+    std::size_t answer_before;  // bytes
+  };
   struct Choice {
     std::string reasoning;
     bool has_reasoning = false;  // also when it is empty
     std::string text;
-    Json calls = Json::array();  // of tools, as they are written in the body
-    std::vector<LogprobEntry> logprobs;
-    std::vector<bool> scored;        // parallel to logprobs
-    std::vector<bool> is_reasoning;  // likewise
-    int64_t text_offset = 0;         // characters before the next log-probability entry
-    std::string finish_reason;       // empty while running
+    Json calls = Json::array();    // of tools, as they are written in the body
+    std::vector<Entry> waiting;    // in order
+    std::vector<Entry> shown;      // of a reply that is not streamed
+    std::size_t answer_bytes = 0;  // of the reply's text so far
+    std::string finish_reason;     // empty while running
     Usage usage;
     int64_t reasoning_tokens = 0;
     uint64_t seed = 0;
@@ -71,14 +80,16 @@ class ApiReply {
   std::string TextChunk(std::size_t reply, const std::string& text, Json logprobs,
                         const char* key = "content") const;
   std::string TokenChunks(std::size_t reply, ChatEvent&& event);
+  // Keeps the event's log-probability, and returns those whose text is part of the answer by now.
+  std::vector<Entry> TakeEntries(Choice& choice, ChatEvent& event) const;
+  void ShowEntries(Choice& choice, ChatEvent& event) const;
   // Numbers the calls of an event and keeps them.
   void KeepCalls(std::size_t reply, std::vector<ToolCall>&& calls);
   // The chunks of a reply's calls from number `from` on: each one's name, then its arguments.
   std::string CallChunks(std::size_t reply, std::size_t from) const;
   std::string FinishChunk(std::size_t reply) const;
   // The entries with `is_reasoning` go into a list of their own, which only they bring into being.
-  Json LogprobsJson(Choice& choice, const std::vector<LogprobEntry>& entries,
-                    const std::vector<bool>& scored, const std::vector<bool>& is_reasoning) const;
+  Json LogprobsJson(const std::vector<Entry>& entries) const;
   void AddUsage(Json& body) const;
 
   ReplyHead head_;

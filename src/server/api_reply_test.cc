@@ -179,20 +179,78 @@ TEST(ApiReply, StreamSendsReasoningThenTheAnswer) {
   EXPECT_LT(end.find("never closed"), end.find("\"finish_reason\":\"stop\""));
 }
 
-TEST(ApiReply, CompletionOffsetsCountCharacters) {
+TEST(ApiReply, CompletionsListOffsetsAndTheBestOfThoseThatPrintAlike) {
   ReplyHead head = Head(false);
   head.kind = ApiKind::kCompletion;
   head.logprobs = true;
   ApiReply reply(head);
-  for (const char* text : {"\xC3\xA9", "b"}) {
-    ChatEvent event = Token(text);
-    event.logprob = LogprobEntry{text, text, 1, -1, {{"x", "x", 2, -2}, {"x", "x", 3, -3}}};
+  for (const int64_t offset : {0, 4}) {
+    ChatEvent event = Token("text");
+    event.logprob = LogprobEntry{"text", "text", 1, -1, {{"x", "x", 2, -2}, {"x", "x", 3, -3}}};
+    event.logprob->text_offset = offset;
     reply.Add(0, std::move(event));
   }
   reply.Add(0, Done());
   const Json logprobs = reply.Body().at("choices").at(0).at("logprobs");
-  EXPECT_EQ(logprobs.at("text_offset"), Json::array({0, 1}));
+  EXPECT_EQ(logprobs.at("text_offset"), Json::array({0, 4}));
   EXPECT_EQ(logprobs.at("top_logprobs").at(0), Json({{"x", -2.0}}));
+}
+
+// The answer "one" would go on with the stop string "stop".
+TEST(ApiReply, LogprobsOfWhatAStopStringCutOffAreLeftOut) {
+  const struct {
+    const char* token;
+    const char* text;  // what was let out with it
+    std::size_t before;
+  } tokens[] = {{"on", "on", 0}, {"est", "e", 2}, {"o", "", 5}, {"p", "", 6}};
+  for (const bool found : {true, false}) {
+    for (const bool stream : {true, false}) {
+      ReplyHead head = Head(stream);
+      head.logprobs = true;
+      head.stops = true;
+      ApiReply reply(head);
+      std::string sse = reply.Begin();
+      for (const auto& [token, text, before] : tokens) {
+        ChatEvent event = Token(text);
+        event.answer_before = before;
+        event.logprob = LogprobEntry{token, token, 1, -1, {}};
+        sse += reply.Add(0, std::move(event));
+      }
+      ChatEvent done = Done(FinishReason::kStop, found ? "" : "stop");
+      done.found_stop = found;
+      sse += reply.Add(0, std::move(done));
+      std::vector<std::string> shown;
+      const auto collect = [&](const Json& choice) {
+        if (choice.at("logprobs").is_null()) return;
+        for (const Json& entry : choice.at("logprobs").at("content")) {
+          shown.push_back(entry.at("token"));
+        }
+      };
+      if (!stream) collect(reply.Body().at("choices").at(0));
+      for (std::size_t at = 0; at < sse.size(); at = sse.find("\n\n", at) + 2) {
+        if (sse.compare(at, 7, "data: {") != 0) continue;
+        const std::string event = sse.substr(at, sse.find("\n\n", at) + 2 - at);
+        collect(EventOf(event).at("choices").at(0));
+      }
+      if (found) {
+        EXPECT_THAT(shown, testing::ElementsAre("on", "est")) << stream;
+      } else {
+        EXPECT_THAT(shown, testing::ElementsAre("on", "est", "o", "p")) << stream;
+      }
+    }
+  }
+}
+
+TEST(ApiReply, TheSeedIsReportedAsItWasSent) {
+  for (const bool negative : {true, false}) {
+    ReplyHead head = Head(false);
+    head.negative_seed = negative;
+    ApiReply reply(head);
+    ChatEvent done = Done();
+    done.seed = ~uint64_t{0};
+    reply.Add(0, std::move(done));
+    EXPECT_EQ(reply.Body().at("seed").dump(), negative ? "-1" : "18446744073709551615");
+  }
 }
 
 TEST(ApiErrors, EveryErrorHasItsStatus) {

@@ -35,6 +35,8 @@ ReplyHead HeadOf(const ChatService& chat, const ApiRequest& request) {
   head.stream = request.stream;
   head.include_usage = request.include_usage;
   head.logprobs = request.prompts.front().options.top_logprobs.has_value();
+  head.stops = !request.prompts.front().options.stop.empty();
+  head.negative_seed = request.negative_seed;
   head.choices = request.choices;
   head.replies = request.replies();
   if (request.echo) {

@@ -85,6 +85,9 @@ TEST(Server, ChatReply) {
   EXPECT_EQ(reply.at("model"), "fake");
   EXPECT_EQ(reply.at("system_fingerprint"), "fp_fa4e");
   EXPECT_EQ(reply.at("seed"), 3);
+  const Json negative =
+      PostOnce(server.port(), kChatPath, ChatBody(R"(,"max_tokens":1,"seed":-1)")).json();
+  EXPECT_EQ(negative.at("seed").dump(), "-1");
   const Json& choice = reply.at("choices").at(0);
   EXPECT_EQ(choice.at("message").at("role"), "assistant");
   EXPECT_EQ(choice.at("message").at("content"), "abcde");
@@ -184,6 +187,32 @@ TEST(Server, StopStringEndsTheReply) {
   const ClientResponse streamed =
       PostOnce(server.port(), kChatPath, ChatBody(R"(,"stop":["zzz","fgh"],"stream":true)"));
   EXPECT_EQ(streamed.StreamedText(), "abcde");
+}
+
+TEST(Server, LogprobsEndWhereAStopStringBegins) {
+  RunningServer server;
+  const std::string fields = R"(,"logprobs":true,"stop":["xyz","fgh"])";
+  const Json reply = PostOnce(server.port(), kChatPath, ChatBody(fields)).json();
+  EXPECT_EQ(reply.at("choices").at(0).at("message").at("content"), "abcde");
+  const Json& content = reply.at("choices").at(0).at("logprobs").at("content");
+  ASSERT_EQ(content.size(), 5u);
+  EXPECT_EQ(content[4].at("token"), "e");
+  EXPECT_EQ(reply.at("usage").at("completion_tokens"), 8);
+}
+
+TEST(Server, OffsetsAreOfTheTextThatIsShown) {
+  // Two tokens are one character each; the prompt begins with a control token.
+  RunningServer server({}, {.text = "a\xC3\xA9z", .add_bos = true});
+  const Json reply =
+      PostOnce(server.port(), "/v1/completions",
+               R"({"prompt":"\u00fca","max_tokens":4,"temperature":0,"echo":true,"logprobs":0})")
+          .json();
+  const Json& choice = reply.at("choices").at(0);
+  EXPECT_EQ(choice.at("text"),
+            "\xC3\xBC"
+            "a\xC3\xA9za");
+  EXPECT_EQ(choice.at("logprobs").at("tokens").at(0), "<|endoftext|>");
+  EXPECT_EQ(choice.at("logprobs").at("text_offset"), Json::array({0, 0, 0, 1, 2, 2, 3, 4}));
 }
 
 TEST(Server, Logprobs) {
