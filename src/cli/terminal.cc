@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/bytes_json.h"
 #include "base/clock.h"
 
 namespace fathom::cli {
@@ -172,19 +173,10 @@ std::string Significant(double value) {
   return text;
 }
 
-namespace {
-// The bytes of a token that is not UTF-8 by itself; null when its text says it all.
-Json BytesJson(const std::string& token, const std::string& bytes) {
-  if (token == bytes) return nullptr;
-  Json list = Json::array();
-  for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
-  return list;
-}
-}  // namespace
-
 Json LogprobJson(const LogprobEntry& entry, bool scored) {
   Json json{{"id", entry.id}, {"token", entry.token}};
-  if (Json bytes = BytesJson(entry.token, entry.bytes); !bytes.is_null()) json["bytes"] = bytes;
+  // Not UTF-8 by itself: its text does not say it all.
+  if (entry.token != entry.bytes) json["bytes"] = BytesJson(entry.bytes);
   json["logprob"] = scored ? Json(entry.logprob) : Json();
   if (!entry.top.empty()) {
     Json& top = json["top"] = Json::array();
