@@ -141,7 +141,7 @@ void PrintTensors(const ModelFile& file) {
 }
 
 int Inspect(const Context& context, const InspectFlags& flags) {
-  const InstalledModel model = context.Library().Resolve(flags.model);
+  const InstalledModel model = context.Resolve(flags.model);
   const ModelFile file = OpenModelFile(model.path);
   if (flags.json) {
     PrintLine(DumpJson(InspectJson(file, flags.full), 2));
