@@ -1,6 +1,7 @@
 # What run.sh and test.sh share: messages, installing what is missing, and building a preset. Sourced
 # by bash, never run. Everything is said on standard error, so that standard output stays the
-# program's. Expects ROOT to be the repository; changes nothing outside build/ except by apt.
+# program's. Expects ROOT to be the repository; changes nothing outside build/ except by apt and in
+# the caches of ccache and npm, in the home folder, that building fills.
 # shellcheck shell=bash
 
 # Lowest versions that are known to work, checked after installing.

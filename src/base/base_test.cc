@@ -9,12 +9,14 @@
 #include <fstream>
 #include <set>
 
+#include "base/bytes_json.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/random.h"
 #include "base/sha256.h"
 #include "base/system_memory.h"
+#include "base/text.h"
 
 namespace fathom {
 namespace {
@@ -121,6 +123,18 @@ TEST(Json, BoundsTheMembersOfOrderedObjects) {
 }
 
 TEST(Json, DumpReplacesBrokenUtf8) { EXPECT_EQ(DumpJson(Json("a\xff")), "\"a\xEF\xBF\xBD\""); }
+
+TEST(Json, BytesAreNumbers) {
+  EXPECT_EQ(DumpJson(BytesJson(std::string_view("a\0\xff", 3))), "[97,0,255]");
+  EXPECT_EQ(DumpJson(BytesJson("")), "[]");
+}
+
+TEST(Text, TrimTakesWhiteSpaceFromTheEndsOnly) {
+  EXPECT_EQ(Trim(" \t\r\na b\n "), "a b");
+  EXPECT_EQ(Trim("a"), "a");
+  EXPECT_EQ(Trim(" \n"), "");
+  EXPECT_EQ(Trim(""), "");
+}
 
 TEST(Sha256, MatchesPublishedVectors) {
   Sha256 empty;

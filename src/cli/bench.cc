@@ -218,7 +218,10 @@ int Bench(const Context& context, const BenchFlags& flags) {
   {
     Engine engine(model, options);
     uint64_t key = 1000;
-    MeasureOnce(engine, model, cache_type, 16, 1, 8, key);  // pages the weights in
+    // Pages the weights in. Not longer than what is measured, which the context surely holds.
+    const int64_t longest = *std::max_element(flags.contexts.begin(), flags.contexts.end());
+    MeasureOnce(engine, model, cache_type, std::min<int64_t>(16, longest), 1,
+                std::min<int64_t>(8, flags.decode), key);
     for (const int64_t users : flags.users) {
       for (const int64_t length : flags.contexts) {
         Measurement best;

@@ -39,7 +39,8 @@ class ChatLoop {
       : chat_(chat),
         conversation_(std::move(conversation)),
         interactive_(interactive),
-        styled_(styled) {
+        styled_(styled),
+        terminal_(StdoutIsTerminal()) {
     if (interactive_) editor_.emplace(history, interrupts_);
   }
 
@@ -128,6 +129,10 @@ class ChatLoop {
         break;
     }
     PrintLine("");
+    if (interrupts_.terminated()) {
+      Leave();
+      return Input::kNothing;
+    }
     const double now = MonotonicSeconds();
     leave_ = now - last_interrupt_ < kLeaveSeconds;
     last_interrupt_ = now;
@@ -139,15 +144,21 @@ class ChatLoop {
   Input ReadPipedLine(std::string& line) {
     line.clear();
     int c = 0;
-    while ((c = std::getc(stdin)) != EOF && c != '\n') line.push_back(static_cast<char>(c));
+    while (!interrupts_.pending() && (c = std::getc(stdin)) != EOF && c != '\n') {
+      line.push_back(static_cast<char>(c));
+    }
     if (interrupts_.Take()) {
-      leave_ = true;
-      exit_code_ = kExitInterrupted;
+      Leave();
       return Input::kNothing;
     }
     if (c == EOF && line.empty()) return Input::kEnd;
     if (line.ends_with('\r')) line.pop_back();
     return Input::kLine;
+  }
+
+  void Leave() {
+    leave_ = true;
+    exit_code_ = kExitInterrupted;
   }
 
   // False: leave.
@@ -176,7 +187,7 @@ class ChatLoop {
       if (event.text.empty()) return;
       if (thinking) Print(styled_ ? "\n\n" : "\n[answer]\n");
       thinking = false;
-      Print(styled_ || interactive_ ? Harmless(event.text) : event.text);
+      Print(terminal_ ? Harmless(event.text) : event.text);
       line_open = event.text.back() != '\n';
     };
     Reply reply;
@@ -192,10 +203,7 @@ class ChatLoop {
     last_reasoning_tokens_ = reply.reasoning_tokens;
     if (reply.interrupted) {
       last_interrupt_ = MonotonicSeconds();
-      if (!interactive_) {
-        leave_ = true;
-        exit_code_ = kExitInterrupted;
-      }
+      if (!interactive_ || interrupts_.terminated()) Leave();
       Say("Stopped.");
     } else if (reply.finish == FinishReason::kLength) {
       Say("The reply ends here: no more tokens are allowed.");
@@ -208,6 +216,7 @@ class ChatLoop {
   Conversation conversation_;
   const bool interactive_;
   const bool styled_;
+  const bool terminal_;  // standard output, with or without a terminal to type at
   InterruptScope interrupts_;
   std::optional<LineEditor> editor_;
   std::optional<Usage> last_usage_;
@@ -221,6 +230,7 @@ class ChatLoop {
 int Chat(const Context& context, const ChatFlags& flags) {
   LoadedModel loaded = OpenModel(context, flags.model);
   Conversation conversation(ToGenerationOptions(flags.sampling, loaded.sampling));
+  conversation.home = context.home;
   conversation.stats_after_reply = flags.stats;
   if (!flags.load.empty()) conversation.Load(flags.load);
   if (!flags.system.empty()) conversation.SetSystem(flags.system);
@@ -233,8 +243,9 @@ int Chat(const Context& context, const ChatFlags& flags) {
   CheckThinking(chat, flags.sampling);
   conversation.model_thinks = chat.thinks();
   const bool interactive = StdinIsTerminal() && StdoutIsTerminal();
+  const std::filesystem::path data = context.FindDataFolder();
   ChatLoop loop(chat, std::move(conversation), interactive, interactive && !context.no_color,
-                context.DataFolder() / "chat_history");
+                data.empty() ? data : data / "chat_history");
   return loop.Run();
 }
 

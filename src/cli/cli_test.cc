@@ -106,6 +106,15 @@ TEST(ContextTest, DataFolder) {
   EXPECT_EQ(context.DataFolder(), "here");
 }
 
+TEST(ContextTest, APathNeedsNoDataFolder) {
+  const Context context;
+  EXPECT_TRUE(context.FindDataFolder().empty());
+  const std::string model =
+      (fs::path(FATHOM_SOURCE_DIR) / "tests/goldens/model/llama_gqa.gguf").string();
+  EXPECT_EQ(context.Resolve(model).path, model);
+  EXPECT_THROW(context.Resolve("name"), Error);
+}
+
 class ConversationTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -154,9 +163,13 @@ TEST_F(ConversationTest, SettingsAreChecked) {
   EXPECT_FALSE(conversation_.options().has_seed);
   EXPECT_EQ(Say("/set max-tokens 5"), "max-tokens 5");
   EXPECT_THAT(Say("/set"), HasSubstr("temp 0.25"));
-  for (const char* bad : {"/set temp x", "/set temp -1", "/set top-p 2", "/set nothing 1"}) {
+  EXPECT_EQ(Say("/set think-budget 0"), "think-budget 0");
+  for (const char* bad : {"/set temp x", "/set temp -1", "/set top-p 2", "/set nothing 1",
+                          "/set max-tokens -5", "/set max-tokens -1", "/set think-budget -3"}) {
     EXPECT_THROW(conversation_.Execute(bad), Error) << bad;
   }
+  EXPECT_EQ(Say("/set max-tokens"), "max-tokens 5");
+  EXPECT_EQ(Say("/set max-tokens none"), "max-tokens none");
   EXPECT_EQ(conversation_.options().sampling.temperature, 0.25f);
 }
 
@@ -173,6 +186,31 @@ TEST_F(ConversationTest, SavesAndLoads) {
   EXPECT_EQ(other.turns()[0].content, "Grüße\n\"quoted\"");
   EXPECT_EQ(other.turns()[1].role, Role::kAssistant);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(ConversationTest, SavesOverConversationsOnly) {
+  conversation_.AddUser("Hi");
+  const std::string file = (folder_ / "c.json").string();
+  Say("/save " + file);
+  conversation_.AddAssistant("Hello");
+  EXPECT_THAT(Say("/save " + file), HasSubstr("Saved 2 messages"));
+  const fs::path other = folder_ / "notes.txt";
+  for (const char* text : {"my notes", "", "{}"}) {
+    std::ofstream(other) << text;
+    EXPECT_THROW(conversation_.Execute("/save " + other.string()), Error) << text;
+    EXPECT_EQ(fs::file_size(other), std::string_view(text).size());
+  }
+  fs::create_symlink("nowhere", folder_ / "link");
+  EXPECT_THROW(conversation_.Execute("/save " + (folder_ / "link").string()), Error);
+}
+
+TEST_F(ConversationTest, ATildeStandsForTheHomeFolder) {
+  conversation_.AddUser("Hi");
+  conversation_.home = folder_;
+  EXPECT_THAT(Say("/save ~/c.json"), HasSubstr((folder_ / "c.json").string()));
+  EXPECT_TRUE(fs::exists(folder_ / "c.json"));
+  conversation_.Clear();
+  EXPECT_THAT(Say("/load ~/c.json"), HasSubstr("Loaded 1 messages"));
 }
 
 TEST_F(ConversationTest, BrokenFilesChangeNothing) {

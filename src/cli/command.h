@@ -18,7 +18,8 @@ namespace fathom::cli {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitBadInput = 2;
-inline constexpr int kExitInterrupted = 130;
+inline constexpr int kExitInterrupted = 130;  // 128 and the number of SIGINT, as shells have it
+inline constexpr int kExitTerminated = 143;   // likewise of SIGTERM
 
 // What comes from outside before any subcommand runs, and which of them was chosen.
 struct Context {
@@ -27,10 +28,13 @@ struct Context {
   bool no_color = false;
   std::function<int()> run;  // set by the chosen subcommand
 
-  // --data, else $XDG_DATA_HOME/fathom, else $HOME/.local/share/fathom. Throws
-  // Error(kInvalidArgument) when none of them is set.
+  // --data, else $XDG_DATA_HOME/fathom, else $HOME/.local/share/fathom; empty when none is set.
+  std::filesystem::path FindDataFolder() const;
+  // The same; throws Error(kInvalidArgument) when none is set.
   std::filesystem::path DataFolder() const;
   ModelLibrary Library() const;
+  // What a name or path means, as ModelLibrary::Resolve has it. A path needs no data folder.
+  InstalledModel Resolve(const std::string& name_or_path) const;
 };
 
 void AddBench(CLI::App& app, Context& context);

@@ -4,8 +4,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace fathom::cli {
 namespace {
@@ -36,21 +37,10 @@ constexpr std::string_view kHelp =
 
 constexpr uintmax_t kMaxFileBytes = uintmax_t{64} << 20;
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
-
 // First word and the trimmed rest.
 std::pair<std::string_view, std::string_view> SplitWord(std::string_view text) {
   text = Trim(text);
-  std::size_t end = 0;
-  while (end < text.size() && !std::isspace(static_cast<unsigned char>(text[end]))) ++end;
+  const std::size_t end = std::min(text.find_first_of(kWhitespace), text.size());
   return {text.substr(0, end), Trim(text.substr(end))};
 }
 
@@ -63,6 +53,16 @@ T ParseNumber(std::string_view name, std::string_view text) {
                 "'" + std::string(text) + "' is no value for " + std::string(name));
   }
   return value;
+}
+
+// A number of tokens, or "none", which is -1.
+int64_t ParseLimit(std::string_view name, std::string_view text) {
+  if (text == "none") return -1;
+  const int64_t limit = ParseNumber<int64_t>(name, text);
+  if (limit >= 0) return limit;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string(name) + " must be at least 0, found " + std::string(text),
+              "'/set " + std::string(name) + " none' takes the limit away");
 }
 
 template <class T>
@@ -107,14 +107,14 @@ constexpr std::array kSettings = {
             }},
     Setting{"max-tokens",
             [](GenerationOptions& options, std::string_view key, std::string_view value) {
-              options.max_tokens = value == "none" ? -1 : ParseNumber<int64_t>(key, value);
+              options.max_tokens = ParseLimit(key, value);
             },
             [](const GenerationOptions& options) {
               return options.max_tokens < 0 ? std::string("none") : NumberText(options.max_tokens);
             }},
     Setting{"think-budget",
             [](GenerationOptions& options, std::string_view key, std::string_view value) {
-              options.thinking_budget = value == "none" ? -1 : ParseNumber<int64_t>(key, value);
+              options.thinking_budget = ParseLimit(key, value);
             },
             [](const GenerationOptions& options) {
               return options.thinking_budget < 0 ? std::string("none")
@@ -139,6 +139,36 @@ Role RoleFrom(const std::string& name, const std::string& where) {
               "expected system, user or assistant");
 }
 
+// The document of a saved conversation, its messages not yet looked at.
+Json ReadDocument(const fs::path& path) {
+  const std::string name = path.string();
+  std::error_code failed;
+  const uintmax_t size = fs::file_size(path, failed);
+  if (failed) throw SystemError(failed.value(), "cannot read " + name);
+  if (size > kMaxFileBytes) throw Error(ErrorCode::kInvalidFile, name + " is longer than 64 MB");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw SystemError(errno, "cannot read " + name);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  Json document = ParseJson(text, name);
+  if (!document.is_object() || document.value("fathom_conversation", Json()) != 1 ||
+      !document.contains("messages") || !document["messages"].is_array()) {
+    throw Error(ErrorCode::kInvalidFile, name + " is no saved conversation");
+  }
+  return document;
+}
+
+void RefuseToOverwrite(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(path, ignored))) return;
+  try {
+    ReadDocument(path);
+  } catch (const Error&) {
+    throw Error(ErrorCode::kInvalidArgument,
+                path.string() + " is there already and is no saved conversation",
+                "give another name");
+  }
+}
+
 }  // namespace
 
 void Conversation::DropLast() {
@@ -153,6 +183,7 @@ std::vector<ChatMessage> Conversation::messages() const {
 }
 
 void Conversation::Save(const fs::path& path) const {
+  RefuseToOverwrite(path);
   Json list = Json::array();
   for (const ChatMessage& message : messages()) {
     list.push_back(Json{{"role", RoleName(message.role)}, {"content", message.content}});
@@ -175,18 +206,7 @@ void Conversation::Save(const fs::path& path) const {
 
 void Conversation::Load(const fs::path& path) {
   const std::string name = path.string();
-  std::error_code failed;
-  const uintmax_t size = fs::file_size(path, failed);
-  if (failed) throw SystemError(failed.value(), "cannot read " + name);
-  if (size > kMaxFileBytes) throw Error(ErrorCode::kInvalidFile, name + " is longer than 64 MB");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw SystemError(errno, "cannot read " + name);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const Json document = ParseJson(text, name);
-  if (!document.is_object() || document.value("fathom_conversation", Json()) != 1 ||
-      !document.contains("messages") || !document["messages"].is_array()) {
-    throw Error(ErrorCode::kInvalidFile, name + " is no saved conversation");
-  }
+  const Json document = ReadDocument(path);
   std::string system;
   std::vector<ChatMessage> turns;
   for (const Json& message : document["messages"]) {
@@ -205,6 +225,11 @@ void Conversation::Load(const fs::path& path) {
   }
   system_ = std::move(system);
   turns_ = std::move(turns);
+}
+
+// As a shell has it; "~name/" stays as it is.
+fs::path Conversation::FileNamed(const std::string& typed) const {
+  return typed.starts_with("~/") && !home.empty() ? home.string() + typed.substr(1) : typed;
 }
 
 bool Conversation::IsCommand(std::string_view line) {
@@ -279,13 +304,15 @@ Conversation::Outcome Conversation::Execute(std::string_view line) {
   if (command == "/think") return {SetThinking(rest)};
   if (command == "/save") {
     need_file();
-    Save(argument);
-    return {"Saved " + std::to_string(turns_.size()) + " messages to " + argument + "."};
+    const fs::path file = FileNamed(argument);
+    Save(file);
+    return {"Saved " + std::to_string(turns_.size()) + " messages to " + file.string() + "."};
   }
   if (command == "/load") {
     need_file();
-    Load(argument);
-    return {"Loaded " + std::to_string(turns_.size()) + " messages from " + argument + "."};
+    const fs::path file = FileNamed(argument);
+    Load(file);
+    return {"Loaded " + std::to_string(turns_.size()) + " messages from " + file.string() + "."};
   }
   if (command == "/stats") {
     if (argument == "on" || argument == "off") {

@@ -27,7 +27,8 @@ class Conversation {
   const std::vector<ChatMessage>& turns() const { return turns_; }
   const GenerationOptions& options() const { return options_; }
 
-  // JSON of the messages; written beside the file and renamed over it. Throws Error.
+  // JSON of the messages; written beside the file and renamed over it. Throws Error, also for a
+  // file that is there and is no saved conversation.
   void Save(const std::filesystem::path& path) const;
   // Replaces messages and system prompt. Throws Error(kInvalidFile) that says what is wrong, and
   // changes nothing then.
@@ -43,11 +44,13 @@ class Conversation {
   Outcome Execute(std::string_view line);
   static bool IsCommand(std::string_view line);
   bool stats_after_reply = false;
-  bool model_thinks = true;  // where it does not, nothing about its thinking can be set
+  std::filesystem::path home;  // what '~/' at the beginning of a file name stands for; may be empty
+  bool model_thinks = true;    // where it does not, nothing about its thinking can be set
 
  private:
   std::string SetOption(std::string_view arguments);
   std::string SettingsText() const;
+  std::filesystem::path FileNamed(const std::string& typed) const;
   std::string SetThinking(std::string_view argument);
 
   std::string system_;

@@ -78,7 +78,7 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
 }
 
 LoadedModel OpenModel(const Context& context, const ModelFlags& flags) {
-  const InstalledModel model = context.Library().Resolve(flags.model);
+  const InstalledModel model = context.Resolve(flags.model);
   LoadedModel loaded = LoadModel(model.path, model.name);
   if (model.sampling) loaded.sampling = *model.sampling;
   return loaded;

@@ -157,7 +157,7 @@ void CheckWithProgress(const ModelFile& file) {
 }
 
 int Inspect(const Context& context, const InspectFlags& flags) {
-  const InstalledModel model = context.Library().Resolve(flags.model);
+  const InstalledModel model = context.Resolve(flags.model);
   const ModelFile file = OpenModelFile(model.path);
   if (flags.check) {
     CheckWithProgress(file);

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/reply.h"
 #include "cli/terminal.h"
 
 namespace fathom::cli {
@@ -121,7 +122,9 @@ int Main(int argc, char** argv) {
     Print(app.help());
     return kExitOk;
   }
-  return Guarded(context.run);
+  const int code = Guarded(context.run);
+  // Whatever it was that a signal stopped: which signal is for whoever sent it to see.
+  return code == kExitInterrupted && TerminationAsked() ? kExitTerminated : code;
 }
 
 }  // namespace

@@ -25,8 +25,7 @@ struct PlanFlags {
 };
 
 int Plan(const Context& context, const PlanFlags& flags) {
-  const ModelLibrary library = context.Library();
-  const InstalledModel model = library.Resolve(flags.model);
+  const InstalledModel model = context.Resolve(flags.model);
   PlanningOptions options;
   options.kernels = &FindKernels(flags.kernels);
   options.threads = flags.threads;
@@ -36,7 +35,11 @@ int Plan(const Context& context, const PlanFlags& flags) {
   const bool plain = options.kernels == &ReferenceKernels();
   options.request.cache_type =
       CacheTypeNamed(flags.cache_type).value_or(plain ? CacheType::kF32 : CacheType::kF16);
-  for (const InstalledModel& other : library.Installed()) options.other_files.push_back(other.path);
+  if (!context.FindDataFolder().empty()) {
+    for (const InstalledModel& other : context.Library().Installed()) {
+      options.other_files.push_back(other.path);
+    }
+  }
   const PlacementPlan plan = PlanModel(model.path, model.name, options);
   if (flags.json) {
     PrintLine(DumpJson(PlanJson(plan), 2));

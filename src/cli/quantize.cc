@@ -94,7 +94,7 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
   options.imatrix = flags.imatrix;
   options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
   options.threads = flags.threads == 0 ? PhysicalCores() : flags.threads;
-  const ModelFile source = OpenModelFile(context.Library().Resolve(flags.source).path);
+  const ModelFile source = OpenModelFile(context.Resolve(flags.source).path);
   if (source.kind() == ModelFileKind::kHuggingFace) {
     if (const auto spec = TokenizerSpecOf(source)) {
       options.tokenizer =

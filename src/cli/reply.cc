@@ -1,5 +1,5 @@
-// Owns: the queue between the engine thread and the terminal, and the process's SIGINT handler
-// while an InterruptScope lives. Not for: printing.
+// Owns: the queue between the engine thread and the terminal, and the process's handlers of SIGINT
+// and SIGTERM while an InterruptScope lives. Not for: printing.
 #include "cli/reply.h"
 
 #include <signal.h>
@@ -19,11 +19,17 @@
 namespace fathom::cli {
 namespace {
 
+constexpr int kMostSignals = 3;
 std::atomic<int> interrupts_pending{0};
+std::atomic<int> terminations{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // for use in a signal handler
 
 void OnInterrupt(int) {
-  if (++interrupts_pending > 3) ::_exit(kExitInterrupted);
+  if (++interrupts_pending > kMostSignals) ::_exit(kExitInterrupted);
+}
+
+void OnTerminate(int) {
+  if (++terminations > kMostSignals) ::_exit(kExitTerminated);
 }
 
 class EventQueue {
@@ -62,6 +68,7 @@ InterruptScope::InterruptScope() : saved_(std::make_unique<Saved>()) {
   struct sigaction action = {};
   action.sa_handler = OnInterrupt;  // no SA_RESTART: a read of the terminal must end
   CHECK(::sigaction(SIGINT, &action, &saved_->interrupt) == 0);
+  action.sa_handler = OnTerminate;
   CHECK(::sigaction(SIGTERM, &action, &saved_->terminate) == 0);
 }
 
@@ -70,8 +77,10 @@ InterruptScope::~InterruptScope() {
   ::sigaction(SIGTERM, &saved_->terminate, nullptr);
 }
 
-bool InterruptScope::Take() { return interrupts_pending.exchange(0) > 0; }
-bool InterruptScope::pending() const { return interrupts_pending > 0; }
+bool InterruptScope::Take() { return interrupts_pending.exchange(0) > 0 || terminated(); }
+bool InterruptScope::pending() const { return interrupts_pending > 0 || terminated(); }
+
+bool TerminationAsked() { return terminations > 0; }
 
 Reply FollowReply(ChatService& chat, ChatRequest request, InterruptScope& interrupts,
                   const std::function<void(const ChatEvent&)>& on_event) {

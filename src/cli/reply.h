@@ -11,8 +11,12 @@
 
 namespace fathom::cli {
 
-// While one of these lives, SIGINT and SIGTERM are counted instead of ending the program; a signal
-// that nobody has asked about when the next three arrive ends it after all. One at a time.
+// Whether a SIGTERM came while an InterruptScope lived: the program's exit code says so.
+bool TerminationAsked();
+
+// While one of these lives, SIGINT and SIGTERM are counted instead of ending the program. SIGINT
+// stops what is going on; SIGTERM also everything after it, in order. A signal that nobody has
+// asked about when the next three arrive ends the program after all. One at a time.
 class InterruptScope {
  public:
   InterruptScope();
@@ -20,9 +24,12 @@ class InterruptScope {
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
 
-  // True once for each interrupt (any number that came since the last call).
+  // True once for each interrupt (any number that came since the last call), and always after a
+  // SIGTERM.
   bool Take();
   bool pending() const;
+  // Whether a SIGTERM came: there is nothing to do but to end.
+  bool terminated() const { return TerminationAsked(); }
 
  private:
   struct Saved;

@@ -9,14 +9,22 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/bytes_json.h"
 #include "base/clock.h"
 
 namespace fathom::cli {
 namespace {
 
-void WriteTo(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
-  std::fflush(stream);
+// All of it, also when a signal that is only counted comes in between. False when it fails; errno
+// says why.
+bool WriteTo(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
 }
 
 bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
@@ -24,9 +32,8 @@ bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
 }  // namespace
 
 void Print(std::string_view text) {
-  errno = 0;
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) throw SystemError(errno, "cannot write the output");
+  std::fflush(stdout);  // the line editor's
+  if (!WriteTo(STDOUT_FILENO, text)) throw SystemError(errno, "cannot write the output");
 }
 
 void PrintLine(std::string_view text) {
@@ -35,7 +42,7 @@ void PrintLine(std::string_view text) {
   Print(line);
 }
 
-void PrintError(std::string_view text) { WriteTo(stderr, text); }
+void PrintError(std::string_view text) { WriteTo(STDERR_FILENO, text); }
 
 std::string Harmless(std::string_view text) {
   std::string safe;
@@ -172,19 +179,10 @@ std::string Significant(double value) {
   return text;
 }
 
-namespace {
-// The bytes of a token that is not UTF-8 by itself; null when its text says it all.
-Json BytesJson(const std::string& token, const std::string& bytes) {
-  if (token == bytes) return nullptr;
-  Json list = Json::array();
-  for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
-  return list;
-}
-}  // namespace
-
 Json LogprobJson(const LogprobEntry& entry, bool scored) {
   Json json{{"id", entry.id}, {"token", entry.token}};
-  if (Json bytes = BytesJson(entry.token, entry.bytes); !bytes.is_null()) json["bytes"] = bytes;
+  // Not UTF-8 by itself: its text does not say it all.
+  if (entry.token != entry.bytes) json["bytes"] = BytesJson(entry.bytes);
   json["logprob"] = scored ? Json(entry.logprob) : Json();
   if (!entry.top.empty()) {
     Json& top = json["top"] = Json::array();

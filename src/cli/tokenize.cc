@@ -63,7 +63,7 @@ std::vector<TokenId> IdsOf(const TokenizeFlags& flags, const Tokenizer& tokenize
 
 int Tokenize(const Context& context, const TokenizeFlags& flags) {
   // The weights are not needed, so any file with a tokenizer will do, whatever its architecture.
-  const InstalledModel model = context.Library().Resolve(flags.model);
+  const InstalledModel model = context.Resolve(flags.model);
   const ModelFile file = OpenModelFile(model.path);
   std::optional<TokenizerSpec> spec = TokenizerSpecOf(file);
   if (!spec) throw Error(ErrorCode::kUnsupported, "model " + model.name + " has no tokenizer");

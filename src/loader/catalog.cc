@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "formats/hf_directory.h"
 #include "loader/catalog_data.h"
+#include "loader/folder_lock.h"
 
 namespace fathom {
 namespace {
@@ -312,29 +313,9 @@ std::vector<InstalledModel> ModelLibrary::Installed() const {
 }
 
 InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
+  if (std::optional<InstalledModel> model = ResolvePath(name_or_path)) return *std::move(model);
   const std::string wanted(name_or_path.empty() ? catalog_.Default().name : name_or_path);
   std::error_code ignored;
-  if (!name_or_path.empty() && (LooksLikePath(wanted) || fs::is_regular_file(wanted, ignored) ||
-                                IsHuggingFaceDirectory(wanted))) {
-    fs::path path(wanted);
-    if (path.filename() == "config.json") path = fs::absolute(path, ignored).parent_path();
-    if (IsHuggingFaceDirectory(path)) {
-      const fs::path folder = fs::canonical(path);
-      return {folder.filename().string(), path, BytesUnder(path), false, std::nullopt};
-    }
-    if (fs::is_directory(path, ignored)) {
-      const fs::path inside = FirstGguf(path);
-      throw Error(ErrorCode::kInvalidFile, wanted + " is a folder, not a model file",
-                  inside.empty() ? "give the path of a .gguf file or of a folder with a config.json"
-                                 : "did you mean " + inside.string());
-    }
-    if (!fs::exists(path, ignored)) {
-      throw Error(
-          ErrorCode::kNotFound, "there is no file " + wanted,
-          "give the path of a .gguf file or a model directory, or a name from 'fathom list --all'");
-    }
-    return {path.stem().string(), path, fs::file_size(path, ignored), false, std::nullopt};
-  }
   CheckModelName(wanted);
   const CatalogEntry* entry = catalog_.Find(wanted);
   if (std::optional<InstalledModel> model = InstalledAt(wanted)) {
@@ -367,6 +348,11 @@ InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
 uint64_t ModelLibrary::Remove(std::string_view name) {
   uint64_t freed = 0;
   bool found = false;
+  std::optional<FolderLock> lock;
+  const fs::path partial = PartialFolderOf(name);
+  if (std::error_code ignored; fs::is_directory(partial, ignored)) {
+    lock.emplace(partial, std::string(name));
+  }
   for (const fs::path& folder : {FolderOf(name), PartialFolderOf(name)}) {
     std::error_code failed;
     if (!fs::exists(folder, failed)) continue;
@@ -380,6 +366,34 @@ uint64_t ModelLibrary::Remove(std::string_view name) {
                 "'fathom list' shows what is");
   }
   return freed;
+}
+
+std::optional<InstalledModel> ResolvePath(std::string_view name_or_path) {
+  const std::string wanted(name_or_path);
+  std::error_code ignored;
+  if (wanted.empty() || !(LooksLikePath(wanted) || fs::is_regular_file(wanted, ignored) ||
+                          IsHuggingFaceDirectory(wanted))) {
+    return std::nullopt;
+  }
+  fs::path path(wanted);
+  if (path.filename() == "config.json") path = fs::absolute(path, ignored).parent_path();
+  if (IsHuggingFaceDirectory(path)) {
+    const fs::path folder = fs::canonical(path);
+    return InstalledModel{folder.filename().string(), path, BytesUnder(path), false, std::nullopt};
+  }
+  if (fs::is_directory(path, ignored)) {
+    const fs::path inside = FirstGguf(path);
+    throw Error(ErrorCode::kInvalidFile, wanted + " is a folder, not a model file",
+                inside.empty() ? "give the path of a .gguf file or of a folder with a config.json"
+                               : "did you mean " + inside.string());
+  }
+  if (!fs::exists(path, ignored)) {
+    throw Error(
+        ErrorCode::kNotFound, "there is no file " + wanted,
+        "give the path of a .gguf file or a model directory, or a name from 'fathom list --all'");
+  }
+  return InstalledModel{path.stem().string(), path, fs::file_size(path, ignored), false,
+                        std::nullopt};
 }
 
 }  // namespace fathom

@@ -72,15 +72,14 @@ class ModelLibrary {
   std::filesystem::path PartialFolderOf(std::string_view name) const;
   std::vector<InstalledModel> Installed() const;  // by name; empty without a data folder
 
-  // A path to an existing file or model directory is taken as it is (a config.json stands for its
-  // directory); otherwise a model name that is installed. An
-  // empty argument means the default model. Throws Error(kNotFound) that says what is installed and
-  // how to get what is missing; Error(kInvalidFile) for another folder given as a path or a model
-  // whose file has the wrong size.
+  // A path as ResolvePath has it; otherwise a model name that is installed. An empty argument means
+  // the default model. Throws Error(kNotFound) that says what is installed and how to get what is
+  // missing; Error(kInvalidFile) for a model whose file has the wrong size; what ResolvePath does.
   InstalledModel Resolve(std::string_view name_or_path) const;
 
   // Deletes an installed model's folder and what an unfinished download of it left; returns the
-  // bytes freed. Throws Error(kNotFound) when there is neither.
+  // bytes freed. Throws Error(kNotFound) when there is neither, Error(kUnavailable) while another
+  // process fetches it.
   uint64_t Remove(std::string_view name);
 
  private:
@@ -89,6 +88,11 @@ class ModelLibrary {
   std::filesystem::path data_folder_;
   Catalog catalog_;
 };
+
+// The model that a path names: an existing file or model directory is taken as it is (a config.json
+// stands for its directory). Nothing when the text is a name, or empty. Throws Error(kNotFound) for
+// a path that leads nowhere, Error(kInvalidFile) for another folder.
+std::optional<InstalledModel> ResolvePath(std::string_view name_or_path);
 
 // Throws Error(kInvalidArgument) for a name that cannot be a folder of its own (empty, with a
 // slash, a leading dot, or anything but letters, digits and . _ -).

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "loader/folder_lock.h"
 
 namespace fathom {
 namespace {
@@ -182,6 +183,22 @@ TEST(ModelLibraryTest, RemovesAModelAndItsUnfinishedDownload) {
   EXPECT_TRUE(fs::is_empty(data.path() / "models"));
   EXPECT_EQ(ErrorOf([&] { library.Remove("tiny"); }).code(), ErrorCode::kNotFound);
   EXPECT_EQ(ErrorOf([&] { library.Remove("../x"); }).code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(ModelLibraryTest, KeepsAModelThatIsBeingFetched) {
+  const TemporaryFolder data;
+  ModelLibrary library(data.path(), Catalog::Parse(OneModel(""), "test"));
+  const fs::path part = data.path() / "models/.tiny.partial/m.gguf.part";
+  WriteFile(part, "12");
+  {
+    const FolderLock fetching(part.parent_path(), "tiny");
+    const Error error = ErrorOf([&] { library.Remove("tiny"); });
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+    EXPECT_THAT(error.message(), HasSubstr("another process is fetching tiny"));
+    EXPECT_TRUE(fs::exists(part));
+  }
+  EXPECT_EQ(library.Remove("tiny"), 2u);
+  EXPECT_FALSE(fs::exists(part.parent_path()));
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "loader/download.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -26,6 +26,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "loader/download_record.h"
+#include "loader/folder_lock.h"
+#include "loader/loader.h"
 #include "loader/transfer.h"
 
 namespace fathom {
@@ -55,6 +58,22 @@ Error FolderFailure(const std::error_code& failed, const fs::path& folder) {
   const Error plain = SystemError(failed.value(), "cannot make the folder " + folder.string());
   const ErrorCode code = plain.code() == ErrorCode::kNotFound ? ErrorCode::kIo : plain.code();
   return Error(code, plain.message(), "choose another place with --data");
+}
+
+// Throws Error(kNoSpace) when `folder` has no room for so many bytes more.
+void RequireSpace(const fs::path& folder, uint64_t needed) {
+  if (needed == 0) return;
+  struct statvfs disk;
+  if (::statvfs(folder.c_str(), &disk) != 0) {
+    throw SystemError(errno, "cannot read the free space of " + folder.string());
+  }
+  const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (needed + kSpaceMargin <= free) return;
+  throw Error(ErrorCode::kNoSpace,
+              "not enough disk space in " + folder.parent_path().string() + ": " +
+                  BytesText(needed) + " needed, " + BytesText(free) + " free, " +
+                  BytesText(needed + kSpaceMargin - free) + " missing",
+              "free some space or choose another folder with --data");
 }
 
 // ---- The schedule ------------------------------------------------------------------------------
@@ -87,7 +106,12 @@ class Downloader {
   // Schedules another attempt, or throws when this kind of failure does not pass.
   void Retry(Job& job, CURLcode result, long code, double retry_after);
   void BeginVerify(Job& job);
+  void Publish(Job& job);
   void CollectHashes();
+  // Throws when the last answer is of another commit than what this run has seen before.
+  void CheckCommit(const Transfer& transfer);
+  // Takes away complete files of an earlier run that are not of the version the server has now.
+  void DropOutdated();
   void CheckSpace() const;
   void Report(bool force);
   void ThrowIfCancelled() const;
@@ -97,6 +121,8 @@ class Downloader {
   const DownloadOptions& options_;
   fs::path folder_;
   std::vector<Job> jobs_;
+  DownloadRecord record_;
+  std::string commit_;  // of the repository, where the server tells
   CURLM* multi_ = nullptr;
   bool reached_server_ = false;
   std::string note_;
@@ -107,7 +133,7 @@ class Downloader {
 
 Downloader::Downloader(const std::vector<DownloadItem>& items, const fs::path& folder,
                        const DownloadOptions& options)
-    : options_(options), folder_(folder) {
+    : options_(options), folder_(folder), record_(folder) {
   InitCurlOnce();
   std::error_code failed;
   fs::create_directories(folder_, failed);
@@ -133,6 +159,7 @@ Downloader::~Downloader() {
 
 void Downloader::Run() {
   RunPhase(Phase::kProbe);
+  DropOutdated();
   CheckSpace();
   RunPhase(Phase::kFetch);
   Report(/*force=*/true);
@@ -140,7 +167,8 @@ void Downloader::Run() {
 
 void Downloader::RunPhase(Phase phase) {
   for (Job& job : jobs_) {
-    job.done = job.transfer->complete();
+    // A complete file is asked about, too, where nothing but the server knows what it should be.
+    job.done = job.transfer->complete() && (phase == Phase::kFetch || job.transfer->pinned());
     job.transfer->failures = 0;
     job.transfer->not_before = 0;
   }
@@ -235,6 +263,7 @@ void Downloader::FinishProbe(Job& job, CURLcode result) {
   if ((answered && code >= 200 && code < 300) ||
       (redirect && transfer.headers().linked_size >= 0)) {
     reached_server_ = true;
+    CheckCommit(transfer);
     transfer.TakeFacts();
     job.done = true;
   } else if (redirect && !transfer.follow_head) {
@@ -254,6 +283,7 @@ void Downloader::FinishFetch(Job& job, CURLcode result) {
   Transfer& transfer = *job.transfer;
   const long code = transfer.response_code();
   if (transfer.write_error() != 0) throw WriteFailure(job);
+  if (code == 200 || code == 206) CheckCommit(transfer);
   if (result == CURLE_OK && (code == 200 || code == 206)) {
     reached_server_ = true;
     const bool accepted = transfer.AcceptEnd();
@@ -333,9 +363,7 @@ void Downloader::Retry(Job& job, CURLcode result, long code, double retry_after)
                     (passes ? " (" + std::to_string(transfer.failures) + " attempts)" : ""),
                 "run the same command again to go on; what came so far is kept");
   }
-  double wait =
-      std::min(kLongestRetrySeconds,
-               options_.retry_seconds * static_cast<double>(1 << (transfer.failures - 1)));
+  double wait = RetryWaitSeconds(options_.retry_seconds, transfer.failures);
   if (retry_after > 0) wait = std::max(wait, std::min(retry_after, kLongestRetryAfterSeconds));
   transfer.not_before = MonotonicSeconds() + wait;
   char seconds[32];
@@ -347,8 +375,7 @@ void Downloader::BeginVerify(Job& job) {
   Transfer& transfer = *job.transfer;
   transfer.EndRequest();
   if (transfer.item().sha256.empty()) {
-    transfer.Publish();
-    job.done = true;
+    Publish(job);
     return;
   }
   // Beside the transfers, so that no connection starves while a large file is read back.
@@ -357,6 +384,49 @@ void Downloader::BeginVerify(Job& job) {
       if (abandon_hashes_) throw Error(ErrorCode::kCancelled, "checksum abandoned");
     });
   });
+}
+
+void Downloader::Publish(Job& job) {
+  Transfer& transfer = *job.transfer;
+  if (!transfer.pinned()) {
+    FileVersion version = transfer.version();
+    version.bytes = transfer.have();
+    record_.Set(transfer.item().path, version);
+  }
+  transfer.Publish();
+  job.done = true;
+}
+
+void Downloader::CheckCommit(const Transfer& transfer) {
+  const std::string& commit = transfer.headers().commit;
+  if (commit.empty() || transfer.pinned()) return;
+  if (commit_.empty()) commit_ = commit;
+  if (commit == commit_) return;
+  throw Error(ErrorCode::kIo,
+              HostOf(transfer.item().url) + ": the repository changed while it was fetched: " +
+                  transfer.item().path + " is of commit " + commit + ", expected " + commit_,
+              "run the same command again; what has not changed is kept");
+}
+
+void Downloader::DropOutdated() {
+  std::string names;
+  int count = 0;
+  for (Job& job : jobs_) {
+    Transfer& transfer = *job.transfer;
+    if (!transfer.complete() || transfer.pinned()) continue;
+    const FileVersion* fetched = record_.Find(transfer.item().path);
+    if (fetched != nullptr && fetched->bytes == transfer.have() &&
+        IsSameVersion(*fetched, transfer.version())) {
+      continue;
+    }
+    transfer.RemoveComplete();
+    if (++count <= 3) names += (names.empty() ? "" : ", ") + transfer.item().path;
+  }
+  if (count == 0) return;
+  if (count > 3) names += " and " + std::to_string(count - 3) + " more";
+  note_ = "fetching again what an earlier run did not fetch from the version that is there now" +
+          (commit_.empty() ? std::string() : " (commit " + commit_ + ")") + ": " + names;
+  Report(/*force=*/true);
 }
 
 void Downloader::CollectHashes() {
@@ -372,8 +442,7 @@ void Downloader::CollectHashes() {
                       transfer.item().sha256 + ", found " + found + "; the part was removed",
                   "try again; if it repeats, the server offers another file");
     }
-    transfer.Publish();
-    job.done = true;
+    Publish(job);
   }
 }
 
@@ -385,18 +454,7 @@ void Downloader::CheckSpace() const {
       needed += transfer.item().bytes - transfer.have();
     }
   }
-  if (needed == 0) return;
-  struct statvfs disk;
-  if (::statvfs(folder_.c_str(), &disk) != 0) {
-    throw SystemError(errno, "cannot read the free space of " + folder_.string());
-  }
-  const uint64_t free = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
-  if (needed + kSpaceMargin <= free) return;
-  throw Error(ErrorCode::kNoSpace,
-              "not enough disk space in " + folder_.parent_path().string() + ": " +
-                  BytesText(needed) + " needed, " + BytesText(free) + " free, " +
-                  BytesText(needed + kSpaceMargin - free) + " missing",
-              "free some space or choose another folder with --data");
+  RequireSpace(folder_, needed);
 }
 
 void Downloader::Report(bool force) {
@@ -443,28 +501,6 @@ void Downloader::ThrowIfCancelled() const {
 
 // ---- Models ------------------------------------------------------------------------------------
 
-// Holds the one download of a model that may run at a time; released with the object or the
-// process.
-class FolderLock {
- public:
-  FolderLock(const fs::path& folder, const std::string& name) {
-    const fs::path path = folder / ".lock";
-    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file_ < 0) throw SystemError(errno, "cannot write in the folder " + folder.string());
-    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(file_);
-      throw Error(ErrorCode::kUnavailable, "another process is fetching " + name,
-                  "wait for it, or end it and run this command again");
-    }
-  }
-  ~FolderLock() { ::close(file_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_ = -1;
-};
-
 std::string EscapedPath(const std::string& path) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string escaped;
@@ -499,14 +535,86 @@ fs::path MakeStaging(const ModelLibrary& library, const CatalogEntry& entry) {
 InstalledModel PublishStaging(const ModelLibrary& library, const CatalogEntry& entry,
                               const fs::path& staging) {
   std::error_code failed;
-  fs::remove(staging / ".lock", failed);
+  fs::remove(staging / DownloadRecord::kFileName, failed);
   const fs::path published = library.FolderOf(entry.name);
   fs::rename(staging, published, failed);
   if (failed) throw SystemError(failed.value(), "cannot rename to " + published.string());
+  fs::remove(published / FolderLock::kFileName, failed);  // last: nobody begins beside this one
   for (const InstalledModel& model : library.Installed()) {
     if (model.name == entry.name) return model;
   }
   throw Error(ErrorCode::kInternal, "model " + entry.name + " is not where it was put");
+}
+
+// ---- Models from files -------------------------------------------------------------------------
+
+void ThrowIfStopped(const DownloadOptions& options) {
+  if (!options.cancelled || !options.cancelled()) return;
+  throw Error(ErrorCode::kCancelled, "stopped; nothing was installed");
+}
+
+// Throws unless `source`, of `size` bytes, is the one file of `entry`, as far as can be known.
+void CheckSource(const CatalogEntry& entry, const fs::path& source, uint64_t size,
+                 const DownloadOptions& options) {
+  const CatalogFile& file = entry.files.front();
+  const auto refuse = [&](const std::string& found, const std::string& expected) {
+    throw Error(ErrorCode::kInvalidFile, source.string() + " is not the file of " + entry.name +
+                                             ": found " + found + ", expected " + expected);
+  };
+  if (file.bytes != 0 && size != file.bytes) {
+    refuse(std::to_string(size) + " bytes", std::to_string(file.bytes));
+  }
+  if (!file.sha256.empty()) {
+    const std::string digest = Sha256OfFile(source, [&](uint64_t) { ThrowIfStopped(options); });
+    if (digest != file.sha256) refuse("SHA-256 " + digest, file.sha256);
+    return;
+  }
+  const ModelFile model = OpenModelFile(source);
+  if (model.shards().size() != 1) {
+    refuse("a part of a model of " + std::to_string(model.shards().size()) + " files", "one file");
+  }
+}
+
+struct Descriptor {
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  int number;
+};
+
+void CopyFile(const fs::path& source, const fs::path& target, uint64_t size,
+              const DownloadOptions& options) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20;
+  const Descriptor in{::open(source.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (in.number < 0) throw SystemError(errno, "cannot read " + source.string());
+  const Descriptor out{::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (out.number < 0) throw SystemError(errno, "cannot write " + target.string());
+  std::vector<char> piece(kPiece);
+  DownloadProgress progress;
+  progress.total_bytes = size;
+  progress.files_total = 1;
+  double last_report = MonotonicSeconds();
+  while (true) {
+    ThrowIfStopped(options);
+    const ssize_t count = ::read(in.number, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw SystemError(errno, "cannot read " + source.string());
+    if (count == 0) break;
+    for (ssize_t at = 0; at < count;) {
+      const ssize_t written =
+          ::write(out.number, piece.data() + at, static_cast<std::size_t>(count - at));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) throw SystemError(errno, "cannot write " + target.string());
+      at += written;
+    }
+    progress.done_bytes += static_cast<uint64_t>(count);
+    if (!options.progress || MonotonicSeconds() - last_report < 0.1) continue;
+    last_report = MonotonicSeconds();
+    options.progress(progress);
+  }
+  if (progress.done_bytes != size) {
+    throw Error(ErrorCode::kIo, source.string() + " changed while it was copied");
+  }
 }
 
 }  // namespace
@@ -532,35 +640,37 @@ InstalledModel PullModel(const ModelLibrary& library, const CatalogEntry& entry,
 
 InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entry,
                            const fs::path& source, const DownloadOptions& options) {
-  CHECK(entry.files.size() == 1);
-  const CatalogFile& file = entry.files.front();
+  if (entry.files.size() != 1) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "model " + entry.name + " has " + std::to_string(entry.files.size()) +
+                    " files; only a model of one file can be installed from a file",
+                "a folder with all of them is used where it is: 'fathom run FOLDER'");
+  }
   std::error_code failed;
   const uint64_t size = fs::file_size(source, failed);
   if (failed) throw SystemError(failed.value(), "cannot read " + source.string());
-  const auto refuse = [&](const std::string& found, const std::string& expected) {
-    throw Error(ErrorCode::kInvalidFile, source.string() + " is not the file of " + entry.name +
-                                             ": found " + found + ", expected " + expected);
-  };
-  if (file.bytes != 0 && size != file.bytes) {
-    refuse(std::to_string(size) + " bytes", std::to_string(file.bytes));
-  }
-  const std::string digest = Sha256OfFile(source, [&](uint64_t) {
-    if (options.cancelled && options.cancelled()) {
-      throw Error(ErrorCode::kCancelled, "stopped; nothing was installed");
-    }
-  });
-  if (!file.sha256.empty() && digest != file.sha256) refuse("SHA-256 " + digest, file.sha256);
+  CheckSource(entry, source, size, options);
   const fs::path staging = MakeStaging(library, entry);
   const FolderLock lock(staging, entry.name);
-  const fs::path target = staging / file.path;
-  fs::create_directories(target.parent_path(), failed);
-  fs::copy_file(source, target, fs::copy_options::overwrite_existing, failed);
-  if (failed) {
-    std::error_code ignored;
-    fs::remove(target, ignored);
-    throw SystemError(failed.value(), "cannot write " + target.string());
+  // What an unfinished download left is its own and stays when this fails.
+  const bool fresh = std::distance(fs::directory_iterator(staging), {}) == 1;
+  const fs::path target = staging / entry.files.front().path;
+  try {
+    RequireSpace(staging, size);
+    fs::create_directories(target.parent_path(), failed);
+    if (failed) throw FolderFailure(failed, target.parent_path());
+    CopyFile(source, target, size, options);
+    return PublishStaging(library, entry, staging);
+  } catch (...) {
+    fs::remove(target, failed);
+    if (fresh) fs::remove_all(staging, failed);
+    throw;
   }
-  return PublishStaging(library, entry, staging);
+}
+
+double RetryWaitSeconds(double first, int failures) {
+  constexpr int kMostDoublings = 30;  // a first wait of a microsecond is past the longest by then
+  return std::min(kLongestRetrySeconds, std::ldexp(first, std::min(failures - 1, kMostDoublings)));
 }
 
 std::string BytesText(uint64_t bytes) {

@@ -3,7 +3,8 @@
 // A file PATH is fetched into FOLDER/PATH.part with FOLDER/PATH.part.json beside it (the validator
 // of what the part was cut from) and renamed to FOLDER/PATH once its size and SHA-256 are right. So
 // a file under its own name is complete, and whatever ends a download, the next one goes on from
-// there.
+// there. Files whose checksum is not known beforehand are recorded in FOLDER/.download.json with
+// the version that the server named; the next run fetches those again that are of another one.
 #pragma once
 
 #include <cstdint>
@@ -45,16 +46,21 @@ struct DownloadOptions {
   std::function<bool()> cancelled;                        // asked as often; may be empty
 };
 
-// Fetches all items into `folder` (made when missing). First asks the server for every file's size
-// and checks the free space. Throws Error:
+// Fetches all items, which are of one repository, into `folder` (made when missing). First asks the
+// server for every file's size and checks the free space. Throws Error:
 //   kNotFound    a file that the server does not have
 //   kPermission  401 or 403 (a repository behind a licence), or a folder that cannot be written
 //   kNoSpace     with needed and free bytes, before anything is fetched or when the disk runs full
 //   kNetwork     no connection, or none that works after all retries
-//   kIo          a wrong size or checksum (the part is removed), or another failure of the disk
+//   kIo          a wrong size or checksum (the part is removed), a repository that changes
+//                meanwhile, or another failure of the disk
 //   kCancelled   `cancelled` said so; what came so far is kept
 void Download(const std::vector<DownloadItem>& items, const std::filesystem::path& folder,
               const DownloadOptions& options);
+
+// Seconds to wait after so many failures in a row (at least 1): `first`, doubled each time, 30 at
+// most.
+double RetryWaitSeconds(double first, int failures);
 
 inline constexpr std::string_view kDefaultEndpoint = "https://huggingface.co";
 
@@ -65,7 +71,9 @@ InstalledModel PullModel(const ModelLibrary& library, const CatalogEntry& entry,
                          const std::string& endpoint, const DownloadOptions& options);
 
 // Installs a catalogue model of one file from a copy of it on this machine, after checking size and
-// SHA-256. Throws kInvalidFile when it is another file; otherwise as PullModel does.
+// SHA-256 or, where the catalogue does not know them, that it is a whole GGUF file. Throws
+// kInvalidArgument for a model of several files, kInvalidFile when it is another file; otherwise as
+// PullModel does. Nothing is left behind when it fails.
 InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entry,
                            const std::filesystem::path& source, const DownloadOptions& options);
 

@@ -49,6 +49,8 @@ std::string ReadAll(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+const fs::path kSmallModel = fs::path(FATHOM_SOURCE_DIR) / "tests/goldens/model/llama_gqa.gguf";
+
 class DownloadTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -61,6 +63,52 @@ class DownloadTest : public ::testing::Test {
     options_.stall_timeout_seconds = 0.5;
   }
   void TearDown() override { fs::remove_all(folder_); }
+
+  // A library in folder_ whose one model, "tiny", has these files.
+  ModelLibrary LibraryOf(const std::string& files) const {
+    return ModelLibrary(
+        folder_, Catalog::Parse(R"({"version": 1, "models": [{"name": "tiny", "default": true,
+          "title": "T", "license": "MIT", "repository": "o/r", "revision": "main",
+          "format": "gguf", "files": )" +
+                                    files + "}]}",
+                                "test"));
+  }
+  ErrorCode FailImport(const ModelLibrary& library, const fs::path& source) {
+    try {
+      ImportModel(library, library.catalog().Default(), source, options_);
+    } catch (const Error& error) {
+      message_ = error.message();
+      return error.code();
+    }
+    ADD_FAILURE() << "no error was thrown";
+    return ErrorCode::kInternal;
+  }
+  // Of one file and commit, as a repository without checksums has them.
+  ServedFile Served(const std::string& content, const std::string& etag,
+                    const std::string& commit = {}) const {
+    ServedFile file;
+    file.content = content;
+    file.etag = etag;
+    file.commit = commit;
+    return file;
+  }
+  // Fetches "a" whole and stops at the cut of "b".
+  void FetchHalf(ServedFile a, ServedFile b) {
+    server_.Put("/a", std::move(a));
+    b.cuts = 1;
+    b.cut_after = 1000;
+    server_.Put("/b", std::move(b));
+    options_.retries = 0;
+    options_.parallel = 1;
+    EXPECT_EQ(Fail({ItemFor("a"), ItemFor("b")}), ErrorCode::kNetwork);
+    EXPECT_TRUE(fs::exists(folder_ / "a"));
+    EXPECT_FALSE(fs::exists(folder_ / "b"));
+  }
+  int GetsOf(const std::string& path) const {
+    int count = 0;
+    for (const SeenRequest& request : Gets()) count += request.path == path ? 1 : 0;
+    return count;
+  }
 
   DownloadItem ItemFor(const std::string& path, uint64_t bytes = 0, const std::string& sha = {}) {
     return {server_.url() + "/" + path, path, bytes, sha};
@@ -393,6 +441,82 @@ TEST_F(DownloadTest, CompleteFilesAndPartsAreNotFetchedAgain) {
   EXPECT_TRUE(Gets().empty());
 }
 
+TEST_F(DownloadTest, ALaterRunJoinsNoTwoVersions) {
+  const std::string a1 = Noise(5000, 1), a2 = Noise(5000, 2), b2 = Noise(6000, 3);
+  FetchHalf(Served(a1, "\"a1\"", "c1"), Served(Noise(6000, 4), "\"b1\"", "c1"));
+  server_.Put("/a", Served(a2, "\"a2\"", "c2"));
+  server_.Put("/b", Served(b2, "\"b2\"", "c2"));
+  std::string notes;
+  options_.progress = [&](const DownloadProgress& progress) { notes += progress.note; };
+  Download({ItemFor("a"), ItemFor("b")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), a2);  // of the same size: nothing but the server's word tells
+  EXPECT_EQ(ReadAll(folder_ / "b"), b2);
+  EXPECT_THAT(notes, HasSubstr("fetching again what an earlier run did not fetch from the version "
+                               "that is there now (commit c2): a"));
+}
+
+TEST_F(DownloadTest, ALaterRunKeepsWhatIsOfTheSameVersion) {
+  const struct {
+    std::string etag1, commit1, etag2, commit2;
+    bool kept;
+  } kCases[] = {
+      {"\"a1\"", "c1", "\"a1\"", "c2", true},      // something else changed
+      {"W/\"a1\"", "c1", "W/\"a1\"", "c1", true},  // the commit says enough
+      {"", "c1", "", "c1", true},
+      {"\"a1\"", "", "\"a1\"", "", true},
+      {"\"a1\"", "", "\"a2\"", "", false},
+      {"W/\"a1\"", "c1", "W/\"a1\"", "c2", false},
+      {"", "c1", "", "c2", false},
+      {"", "", "", "", false},
+  };
+  for (const auto& test : kCases) {
+    const std::string a = Noise(5000, 1), b = Noise(6000, 2);
+    const int before = GetsOf("/a");
+    FetchHalf(Served(a, test.etag1, test.commit1), Served(b, "\"b\"", test.commit1));
+    server_.Put("/a", Served(a, test.etag2, test.commit2));
+    server_.Put("/b", Served(b, "\"b\"", test.commit2));
+    Download({ItemFor("a"), ItemFor("b")}, folder_, options_);
+    EXPECT_EQ(GetsOf("/a") - before, test.kept ? 1 : 2)
+        << test.etag1 << test.commit1 << test.etag2 << test.commit2;
+    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove(entry.path());
+  }
+}
+
+TEST_F(DownloadTest, ARepositoryThatChangesMeanwhileIsToldAndNothingIsLost) {
+  const std::string a = Noise(5000, 1);
+  ServedFile file = Served(a, "\"a\"", "c1");
+  server_.Put("/a", file);
+  file.commit = "c2";
+  server_.Put("/b", file);
+  EXPECT_EQ(Fail({ItemFor("a"), ItemFor("b")}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("the repository changed while it was fetched"));
+  EXPECT_TRUE(Gets().empty());
+
+  file.commit = "c1";
+  file.cuts = 1;
+  file.cut_after = 1000;
+  server_.Put("/a", file);
+  options_.retries = 0;
+  EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kNetwork);
+  file.cuts = 0;
+  file.get_commit = "c2";
+  server_.Put("/a", file);
+  EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kIo);
+  EXPECT_THAT(message_, HasSubstr("a is of commit c2, expected c1"));
+  EXPECT_EQ(fs::file_size(folder_ / "a.part"), 1000u);
+  // Where the catalogue knows the checksum, no commit matters.
+  Download({ItemFor("a", 0, DigestOf(a))}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), a);
+}
+
+TEST(RetryWaitTest, DoublesUpToTheLongest) {
+  EXPECT_EQ(RetryWaitSeconds(1, 1), 1);
+  EXPECT_EQ(RetryWaitSeconds(1, 4), 8);
+  EXPECT_EQ(RetryWaitSeconds(0.02, 2), 0.04);
+  for (int failures = 6; failures <= 101; ++failures) EXPECT_EQ(RetryWaitSeconds(1, failures), 30);
+  EXPECT_EQ(RetryWaitSeconds(0, 100), 0);
+}
+
 TEST_F(DownloadTest, TokenGoesToTheFirstHostOnly) {
   TestHttpServer other;
   ServedFile file;
@@ -453,20 +577,72 @@ TEST_F(DownloadTest, PullPublishesTheFolderAtOnce) {
   }
 }
 
+TEST_F(DownloadTest, PullLeavesNoRecordInTheModel) {
+  server_.Put("/o/r/resolve/main/m.gguf", Served(Noise(1000, 1), "\"v\"", "c1"));
+  const ModelLibrary library = LibraryOf(R"([{"path": "m.gguf"}])");
+  PullModel(library, library.catalog().Default(), server_.url(), options_);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "models/tiny"), {}), 1);
+}
+
 TEST_F(DownloadTest, ImportChecksTheFile) {
   const std::string content = Noise(1000, 1);
-  const ModelLibrary library(
-      folder_, Catalog::Parse(R"({"version": 1, "models": [{"name": "tiny", "default": true,
-        "title": "T", "license": "MIT", "repository": "o/r", "revision": "main", "format": "gguf",
-        "files": [{"path": "m.gguf", "bytes": 1000, "sha256": ")" +
-                                  DigestOf(content) + R"("}]}]})",
-                              "test"));
+  const ModelLibrary library =
+      LibraryOf(R"([{"path": "m.gguf", "bytes": 1000, "sha256": ")" + DigestOf(content) + R"("}])");
   const CatalogEntry& entry = library.catalog().Default();
   std::ofstream(folder_ / "wrong", std::ios::binary) << Noise(1000, 2);
   EXPECT_THROW(ImportModel(library, entry, folder_ / "wrong", options_), Error);
   EXPECT_TRUE(library.Installed().empty());
   std::ofstream(folder_ / "right", std::ios::binary) << content;
   EXPECT_EQ(ReadAll(ImportModel(library, entry, folder_ / "right", options_).path), content);
+}
+
+TEST_F(DownloadTest, ImportOpensAFileThatTheCatalogueDoesNotKnow) {
+  const ModelLibrary library = LibraryOf(R"([{"path": "sub/m.gguf"}])");
+  std::ofstream(folder_ / "text.gguf") << "hi\n";
+  EXPECT_EQ(FailImport(library, folder_ / "text.gguf"), ErrorCode::kInvalidFile);
+  EXPECT_THAT(message_, HasSubstr("text.gguf"));
+  EXPECT_FALSE(fs::exists(folder_ / "models"));
+  const InstalledModel model =
+      ImportModel(library, library.catalog().Default(), kSmallModel, options_);
+  EXPECT_EQ(ReadAll(model.path), ReadAll(kSmallModel));
+}
+
+TEST_F(DownloadTest, ImportOfAModelOfSeveralFilesIsRefused) {
+  const ModelLibrary library =
+      LibraryOf(R"([{"path": "model.safetensors.index.json"}, {"path": "config.json"}])");
+  EXPECT_EQ(FailImport(library, kSmallModel), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(message_, HasSubstr("model tiny has 2 files"));
+}
+
+TEST_F(DownloadTest, ImportStopsWhenAskedAndLeavesNothing) {
+  const ModelLibrary library = LibraryOf(R"([{"path": "m.gguf"}])");
+  fs::create_directories(folder_ / "models");
+  bool seen = false;  // the folder that is put together, while the file is copied
+  options_.cancelled = [&] { return seen = fs::exists(folder_ / "models/.tiny.partial/m.gguf"); };
+  EXPECT_EQ(FailImport(library, kSmallModel), ErrorCode::kCancelled);
+  EXPECT_TRUE(seen);
+  EXPECT_TRUE(fs::is_empty(folder_ / "models"));
+  // What an unfinished download left stays.
+  fs::create_directories(folder_ / "models/.tiny.partial");
+  std::ofstream(folder_ / "models/.tiny.partial/m.gguf.part") << "12";
+  EXPECT_EQ(FailImport(library, kSmallModel), ErrorCode::kCancelled);
+  EXPECT_TRUE(fs::exists(folder_ / "models/.tiny.partial/m.gguf.part"));
+  EXPECT_FALSE(fs::exists(folder_ / "models/.tiny.partial/m.gguf"));
+}
+
+TEST_F(DownloadTest, ImportChecksTheSpace) {
+  const ModelLibrary library = LibraryOf(R"([{"path": "m.gguf"}])");
+  const fs::path large = folder_ / "large.gguf";
+  fs::copy_file(kSmallModel, large);
+  std::error_code failed;
+  fs::resize_file(large, uint64_t{1} << 43, failed);  // 8.8 TB, of which the disk holds nothing
+  if (failed || fs::space(folder_).available > (uint64_t{1} << 43)) {
+    GTEST_SKIP() << "this file system has no such sparse files, or room for them";
+  }
+  options_.cancelled = [] { return true; };  // if it came to copying after all
+  EXPECT_EQ(FailImport(library, large), ErrorCode::kNoSpace);
+  EXPECT_THAT(message_, HasSubstr("8.8 TB needed"));
+  EXPECT_TRUE(fs::is_empty(folder_ / "models"));
 }
 
 TEST(BytesTextTest, ThreeDigits) {

@@ -182,6 +182,8 @@ bool TestHttpServer::Answer(int socket, const std::string& head) {
   std::ostringstream out;
   out << "HTTP/1.1 " << status << " X\r\n";
   if (!file.linked_sha256.empty()) out << "X-Linked-ETag: \"" << file.linked_sha256 << "\"\r\n";
+  const std::string& commit = is_head || file.get_commit.empty() ? file.commit : file.get_commit;
+  if (!commit.empty()) out << "X-Repo-Commit: " << commit << "\r\n";
   if (file.linked_size >= 0) out << "X-Linked-Size: " << file.linked_size << "\r\n";
   std::string body;
   if (status == 302) {

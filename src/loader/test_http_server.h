@@ -26,6 +26,8 @@ struct ServedFile {
   int pause_ms = 0;           // between pieces of 16 KiB
   std::string linked_sha256;  // sent as X-Linked-ETag
   int64_t linked_size = -1;   // sent as X-Linked-Size, and as the size HEAD tells
+  std::string commit;         // sent as X-Repo-Commit
+  std::string get_commit;     // not empty: GETs send this one instead
   std::string redirect;       // answers 302 to this path; linked fields ride on it
 };
 

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace fathom {
 namespace {
@@ -30,16 +31,6 @@ std::string Lower(std::string_view text) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
-    text.remove_suffix(1);
-  }
-  return text;
 }
 
 int64_t NumberOr(std::string_view text, int64_t fallback) {
@@ -91,6 +82,9 @@ void ParseHeader(std::string_view line, ResponseHeaders& headers) {
     const bool is_sha256 =
         digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (is_sha256) headers.linked_sha256 = digest;
+    headers.linked_etag = value;
+  } else if (name == "x-repo-commit") {
+    headers.commit = value;
   }
 }
 
@@ -114,7 +108,8 @@ Transfer::Transfer(const DownloadItem& item, const fs::path& folder)
     : item_(item),
       final_(folder / item.path),
       part_(folder / (item.path + ".part")),
-      note_(folder / (item.path + ".part.json")) {}
+      note_(folder / (item.path + ".part.json")),
+      pinned_(!item.sha256.empty()) {}
 
 Transfer::~Transfer() { EndRequest(); }
 
@@ -227,6 +222,11 @@ long Transfer::redirects() const {
   return count;
 }
 
+FileVersion Transfer::OfferedVersion() const {
+  return {headers_.commit, headers_.linked_etag.empty() ? headers_.etag : headers_.linked_etag,
+          item_.bytes};
+}
+
 void Transfer::TakeFacts() {
   const bool redirected = response_code() >= 300;  // whose length is that of its own body
   const int64_t size = headers_.linked_size >= 0 ? headers_.linked_size
@@ -249,7 +249,9 @@ void Transfer::TakeFacts() {
     }
     item_.sha256 = headers_.linked_sha256;
   }
-  if (item_.bytes != 0 && have_ > item_.bytes) RemovePart();
+  facts_known_ = true;
+  version_ = OfferedVersion();
+  if (!complete_ && item_.bytes != 0 && have_ > item_.bytes) RemovePart();
 }
 
 void Transfer::RemovePart() {
@@ -257,6 +259,14 @@ void Transfer::RemovePart() {
   fs::remove(part_, ignored);
   fs::remove(note_, ignored);
   have_ = best_have = 0;
+}
+
+void Transfer::RemoveComplete() {
+  std::error_code failed;
+  fs::remove(final_, failed);
+  if (failed) throw SystemError(failed.value(), "cannot delete " + final_.string());
+  complete_ = false;
+  Examine();
 }
 
 void Transfer::Publish() {
@@ -274,7 +284,9 @@ std::size_t Transfer::OnHeader(char* data, std::size_t size, std::size_t count, 
   if (line.starts_with("HTTP/")) {
     ResponseHeaders fresh;  // the next response of a chain of redirects
     fresh.linked_size = headers.linked_size;
+    fresh.linked_etag = headers.linked_etag;
     fresh.linked_sha256 = headers.linked_sha256;
+    fresh.commit = headers.commit;
     headers = fresh;
   } else {
     ParseHeader(line, headers);
@@ -285,6 +297,12 @@ std::size_t Transfer::OnHeader(char* data, std::size_t size, std::size_t count, 
 bool Transfer::AcceptAnswer() {
   answer_seen_ = true;
   const long code = response_code();
+  if (!facts_known_) {
+    version_ = OfferedVersion();
+  } else if ((code == 200 || code == 206) && !pinned_ && !version_.commit.empty() &&
+             !headers_.commit.empty() && headers_.commit != version_.commit) {
+    return false;  // what is on disk stays as it is; the scheduler says why
+  }
   if (code == 206) {
     if (headers_.range_start < 0 || static_cast<uint64_t>(headers_.range_start) != have_) {
       answer_error_ = "the server answered with another range than the one asked for";

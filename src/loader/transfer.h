@@ -9,11 +9,13 @@
 #include <string>
 
 #include "loader/download.h"
+#include "loader/download_record.h"
 
 namespace fathom {
 
-// What the headers of one HTTP exchange said. Redirects make several responses: the linked fields
-// come from any of them (Hugging Face sends them with the redirect), the rest from the last.
+// What the headers of one HTTP exchange said. Redirects make several responses: the commit and the
+// linked fields come from any of them (Hugging Face sends them with the redirect), the rest from
+// the last.
 struct ResponseHeaders {
   std::string etag;
   std::string last_modified;
@@ -22,7 +24,9 @@ struct ResponseHeaders {
   int64_t range_total = -1;
   double retry_after = -1;  // seconds
   int64_t linked_size = -1;
+  std::string linked_etag;
   std::string linked_sha256;  // of X-Linked-ETag, when it is a SHA-256
+  std::string commit;         // X-Repo-Commit
 };
 
 class Transfer {
@@ -52,12 +56,17 @@ class Transfer {
   long redirects() const;
 
   void RemovePart();
+  void RemoveComplete();
   void Publish();  // part -> complete file
 
   const DownloadItem& item() const { return item_; }
   const std::filesystem::path& part() const { return part_; }
   const ResponseHeaders& headers() const { return headers_; }
   bool complete() const { return complete_; }
+  // Whether the catalogue says which content is right: then no version needs to be compared.
+  bool pinned() const { return pinned_; }
+  // What the server offers: as HEAD said, or, where that said nothing, as the GET did.
+  const FileVersion& version() const { return version_; }
   uint64_t have() const { return have_; }
   // What went wrong on this side of the connection: the error number of a failed write, and a
   // description of an answer that makes no sense. Zero and empty otherwise.
@@ -76,12 +85,16 @@ class Transfer {
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
   bool AcceptAnswer();
+  FileVersion OfferedVersion() const;
   bool WriteNote();
   bool Write(const char* data, std::size_t size);
 
   DownloadItem item_;
   std::filesystem::path final_, part_, note_;
+  const bool pinned_;
   bool complete_ = false;
+  bool facts_known_ = false;  // version_ is HEAD's
+  FileVersion version_;
   uint64_t have_ = 0;  // bytes of the part that are on disk
 
   CURL* easy_ = nullptr;

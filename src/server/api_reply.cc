@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/bytes_json.h"
 #include "base/check.h"
 #include "base/json.h"
 
@@ -18,12 +19,6 @@ float Finite(float logprob) { return logprob > kLeastLogprob ? logprob : kLeastL
 std::string FinishReasonText(FinishReason reason, bool calls_tools) {
   if (reason == FinishReason::kLength) return "length";
   return calls_tools ? "tool_calls" : "stop";
-}
-
-Json BytesJson(const std::string& bytes) {
-  Json array = Json::array();
-  for (const char byte : bytes) array.push_back(static_cast<unsigned char>(byte));
-  return array;
 }
 
 // Chat completions: one object per token.

@@ -4,19 +4,13 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace fathom {
 namespace {
 
 // Deeper arguments than any real tool has; bounds the recursion of the reader.
 constexpr std::size_t kMaxDepth = 64;
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kWhite = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kWhite);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kWhite) - begin + 1);
-}
 
 std::optional<Json> ParseObject(std::string_view text) {
   try {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command line from outside: good and bad input, exit codes, one-line errors, terminals, signals.
+"""The command line from outside: good and bad input, exit codes, one-line errors.
 
 Runs the program in FATHOM_PROGRAM (run_isolated.sh sets it) on tiny random models that tiny_model.py
 writes. Python's standard library only; loopback only; nothing is left behind.
@@ -12,78 +12,24 @@ import pathlib
 import pty
 import re
 import resource
-import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import tiny_model
+from command_line import PROGRAM, SECONDS, CliTest, environment
 
-PROGRAM = os.environ["FATHOM_PROGRAM"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/goldens/model/llama_gqa"
 LATENT = ROOT / "tests/goldens/model/deepseek_v3"
 DIRECTORY = ROOT / "tests/goldens/model/qwen2_bf16"
 PULLED = "deepseek-r1-distill-llama-8b-q4_k_m"  # a catalogue row of one GGUF whose size is not known
 PULLED_PATH = "/unsloth/DeepSeek-R1-Distill-Llama-8B-GGUF/resolve/main/DeepSeek-R1-Distill-Llama-8B-Q4_K_M.gguf"
-SECONDS = 120  # for anything, on a machine that is busy
-
-
-def environment():
-    env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-    env.pop("FATHOM_API_KEY", None)
-    env.pop("HF_TOKEN", None)
-    env["LC_ALL"] = "C.UTF-8"
-    return env
-
-
-class CliTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory(prefix="fathom-cli-")
-        cls.folder = pathlib.Path(cls.scratch.name)
-        cls.tiny = tiny_model.write(cls.folder / "tiny.gguf")
-        cls.small_context = tiny_model.write(cls.folder / "short.gguf", context=64)
-        cls.no_template = tiny_model.write(cls.folder / "plain.gguf", chat=False)
-        cls.endless = tiny_model.write(cls.folder / "endless.gguf", context=1 << 20)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
-
-    def setUp(self):
-        self.data = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-
-    def run_program(self, *arguments, stdin=b"", **options):
-        return subprocess.run(
-            [PROGRAM, "--data", str(self.data), *map(str, arguments)], input=stdin,
-            stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
-            timeout=SECONDS, env=environment(), **options)
-
-    def good(self, *arguments, stdin=b""):
-        done = self.run_program(*arguments, stdin=stdin)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def good_json(self, *arguments, stdin=b""):
-        return json.loads(self.good(*arguments, "--json", stdin=stdin))
-
-    def bad(self, code, pattern, *arguments, stdin=b"", **options):
-        """Ends with this code and one line on standard error that matches."""
-        done = self.run_program(*arguments, stdin=stdin, **options)
-        error = done.stderr.decode()
-        self.assertEqual(done.returncode, code, error)
-        self.assertEqual(error.count("\n"), 1, error)
-        self.assertTrue(error.startswith("fathom: "), error)
-        self.assertRegex(error, pattern)
-        return error
 
 
 class ModelFiles(CliTest):
@@ -126,6 +72,24 @@ class ModelFiles(CliTest):
         done = self.run_program("inspect", broken, "--tensors")
         self.assertNotIn(b"\x1b", done.stdout + done.stderr)
         self.assertNotIn(b"\x1b", self.bad(2, "token_embd", "run", broken, "-p", "x").encode())
+
+    def test_a_path_needs_no_home(self):
+        env = environment()
+        for name in ("HOME", "XDG_DATA_HOME"):
+            env.pop(name, None)
+        quantized = self.data / "q8.gguf"
+        for arguments in (("run", self.tiny, "-p", "x", "-n", 2), ("score", self.tiny, "-p", "xy"),
+                          ("tokenize", self.tiny, "-p", "x"), ("chat", self.tiny, "-n", 2),
+                          ("inspect", self.tiny), ("plan", self.tiny, "--no-measure"),
+                          ("bench", self.tiny, "--contexts", 8, "-n", 4),
+                          ("quantize", self.tiny, quantized, "--type", "q8_0")):
+            done = subprocess.run([PROGRAM, *map(str, arguments)], input=b"x\n", env=env,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS)
+            self.assertEqual(done.returncode, 0, (arguments, done.stderr))
+        done = subprocess.run([PROGRAM, "run", "name", "-p", "x"], env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=SECONDS)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"there is no place for data: HOME is not set (give --data DIR)", done.stderr)
 
     def test_no_tokenizer(self):
         golden = GOLDEN.with_suffix(".gguf")
@@ -332,6 +296,8 @@ class Generation(CliTest):
         self.assertNotEqual(self.good_json(*flags, "--kernels", "ref")["logits_hash"],
                             first["logits_hash"])
         self.bad(2, "made for 64", "bench", self.small_context)
+        short = self.good_json("bench", self.tiny, "--contexts", 8, "-n", 4)
+        self.assertEqual([m["context"] for m in short["measurements"]], [8])
 
     def test_inspect(self):
         found = self.good_json("inspect", self.tiny)
@@ -349,167 +315,6 @@ class Generation(CliTest):
         alien.write_bytes(self.tiny.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0alien"))
         self.assertFalse(self.good_json("inspect", alien)["runs"])
         self.bad(2, "architecture 'alien' is not supported", "run", alien, "-p", "x")
-
-
-class Terminal:
-    """The program on a pseudo-terminal."""
-
-    def __init__(self, *arguments):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            env = environment()
-            env["TERM"] = "xterm"
-            os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], env)
-        self.screen = b""
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def wait_for(self, text, seconds=SECONDS):
-        """What came up to and with `text`; forgets it."""
-        deadline = time.monotonic() + seconds
-        while text.encode() not in self.screen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
-            if not ready:
-                raise AssertionError(f"{text!r} did not come; the screen has {self.screen[-2000:]!r}")
-            try:
-                self.screen += os.read(self.fd, 65536)
-            except OSError as error:
-                raise AssertionError(f"{text!r} did not come: {self.screen[-2000:]!r}") from error
-        seen, self.screen = self.screen.split(text.encode(), 1)
-        return seen + text.encode()
-
-    def wait_for_bytes(self, count):
-        """Until so many have come that nothing has waited for."""
-        deadline = time.monotonic() + SECONDS
-        while len(self.screen) < count and time.monotonic() < deadline:
-            if select.select([self.fd], [], [], 0.05)[0]:
-                self.screen += os.read(self.fd, 65536)
-        assert len(self.screen) >= count, self.screen
-
-    def exit_code(self):
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            try:
-                ready, _, _ = select.select([self.fd], [], [], 0.05)
-                if ready:
-                    os.read(self.fd, 65536)
-            except OSError:
-                pass
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        raise AssertionError("the program did not end")
-
-
-class Interrupt(CliTest):
-    def test_ends_a_run_and_keeps_what_was_printed(self):
-        process = subprocess.Popen(
-            [PROGRAM, "run", str(self.endless), "--ctx", str(1 << 20), "--temp", "0", "-p", "x"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-        os.read(process.stdout.fileno(), 1)
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=SECONDS)
-        self.assertEqual((process.returncode, error), (130, b""))
-        self.assertTrue(out.endswith(b"\n"))
-
-    def test_closed_pipe_ends_a_run_quietly(self):
-        process = subprocess.Popen([PROGRAM, "run", str(self.endless), "--temp", "0", "-p", "x"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-        os.read(process.stdout.fileno(), 1)
-        process.stdout.close()
-        self.assertEqual(process.stderr.read(), b"")
-        process.stderr.close()
-        self.assertEqual(process.wait(timeout=SECONDS), -signal.SIGPIPE)
-
-
-class Chat(CliTest):
-    def test_piped(self):
-        done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 8, "--stats",
-                                stdin=b"ab\n\nsecond turn\n")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn(b"> ", done.stdout)
-        stats = re.findall(rb"prompt (\d+) tokens(?: \((\d+) cached\))?", done.stderr)
-        self.assertEqual(len(stats), 2, done.stderr)
-        # The second turn evaluates only what the first did not leave in the cache.
-        self.assertGreaterEqual(int(stats[1][1] or 0), int(stats[0][0]))
-        one = self.good("chat", self.tiny, "--temp", 0, "-n", 8, stdin=b"ab\n")
-        self.assertTrue(done.stdout.startswith(one))
-
-    def test_piped_commands_and_errors(self):
-        saved = self.data / "saved.json"
-        done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 4,
-                                stdin=f"/system Be brief.\nab\n/save {saved}\n/nonsense\n".encode())
-        self.assertEqual(done.returncode, 2)
-        self.assertIn(b"there is no command /nonsense", done.stderr)
-        messages = json.loads(saved.read_text())["messages"]
-        self.assertEqual([m["role"] for m in messages], ["system", "user", "assistant"])
-        again = self.run_program("chat", self.tiny, "--load", saved, "-n", 4, "--stats", stdin=b"cd\n")
-        self.assertEqual(again.returncode, 0, again.stderr)
-        self.assertGreater(int(re.search(rb"prompt (\d+)", again.stderr).group(1)), 60)
-
-    def test_piped_overflow_is_an_error_and_the_chat_goes_on(self):
-        done = self.run_program("chat", self.tiny, "--ctx", 96, "-n", 4, "--temp", 0,
-                                stdin=b"x" * 200 + b"\nab\n")
-        self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, rb"the prompt has \d+ tokens, the context holds 96")
-        self.assertGreater(len(done.stdout), 1)
-
-    def test_broken_bytes_through_a_pipe(self):
-        self.good("chat", self.tiny, "-n", 4, stdin=b"a\x00\xff\xfe\n")
-
-    def test_interrupt_stops_the_reply_and_not_the_program(self):
-        chat = Terminal("--data", self.data, "chat", self.endless, "--ctx", 1 << 20, "--temp", 0)
-        chat.wait_for("> ")
-        chat.type("hello\r")
-        chat.wait_for("hello")
-        chat.wait_for_bytes(200)  # the reply has begun: before, Ctrl-C would only drop the line
-        chat.type("\x03")
-        chat.wait_for("Stopped.")
-        chat.wait_for("> ")
-        chat.type("/stats\r")
-        chat.wait_for("reply ")
-        chat.wait_for("> ")
-        # Ctrl-C at the prompt drops the line; a second one soon after leaves.
-        time.sleep(1.2)
-        chat.type("half a li")
-        chat.wait_for("half a li")
-        chat.type("\x03")
-        chat.wait_for("again")
-        chat.wait_for("> ")
-        chat.type("\x03")
-        self.assertEqual(chat.exit_code(), 0)
-
-    def test_editing_history_and_end(self):
-        chat = Terminal("--data", self.data, "chat", self.tiny, "-n", 2, "--temp", 0)
-        chat.wait_for("> ")
-        chat.type("/system Gr\u00fc\u00dfe \u4f60\u597d\U0001f642x\x7f\r")
-        self.assertIn("Gr\u00fc\u00dfe \u4f60\u597d\U0001f642\x1b",
-                      chat.wait_for("> ").decode().split("System prompt:")[1])
-        chat.type('"""\r')
-        chat.wait_for(". ")
-        chat.type("/two lines\r")
-        chat.wait_for(". ")
-        chat.type('in one\r"""\r')
-        chat.wait_for("no more tokens are allowed")
-        chat.wait_for("> ")
-        chat.type("/quit\r")
-        self.assertEqual(chat.exit_code(), 0)
-        again = Terminal("--data", self.data, "chat", self.tiny)
-        again.wait_for("> ")
-        again.type("\x1b[A\x1b[A")
-        again.wait_for('"""')
-        again.type("\x15\x04")
-        self.assertEqual(again.exit_code(), 0)
-
-    def test_unwritable_data_folder_does_not_matter(self):
-        done = subprocess.run([PROGRAM, "--data", "/proc/none", "chat", str(self.tiny), "-n", "2"],
-                              input=b"ab\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=environment(), timeout=SECONDS)
-        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class FileServer:
@@ -642,6 +447,12 @@ class Pull(CliTest):
             self.assertRegex(done.stderr, rb"^fathom: cannot make the folder .*--data\)\n$")
 
     def test_interrupt_keeps_the_part(self):
+        self.stop_and_go_on(signal.SIGINT, 130)
+
+    def test_sigterm_keeps_the_part(self):
+        self.stop_and_go_on(signal.SIGTERM, 143)
+
+    def stop_and_go_on(self, stop, code):
         with FileServer(self.content, digest=self.digest, pause=0.05) as server:
             process = subprocess.Popen(
                 [PROGRAM, "--data", str(self.data), "pull", PULLED, "--endpoint", server.url],
@@ -651,9 +462,9 @@ class Pull(CliTest):
                 if any(p.stat().st_size > 8192 for p in self.data.rglob("*.part")):
                     break
                 time.sleep(0.02)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(stop)
             _, error = process.communicate(timeout=SECONDS)
-        self.assertEqual(process.returncode, 130, error)
+        self.assertEqual(process.returncode, code, error)
         self.assertIn(b"what came so far is kept (run the same command again to go on)", error)
         with FileServer(self.content, digest=self.digest) as server:
             self.good("pull", PULLED, "--endpoint", server.url)
@@ -662,7 +473,28 @@ class Pull(CliTest):
     def test_import(self):
         self.bad(2, r"is not the file of smollm2-135m-instruct: found \d+ bytes", "pull", "--from",
                  self.tiny)
+        text = self.data / "text.gguf"
+        text.write_text("hi\n")
+        self.bad(2, r"text\.gguf", "pull", PULLED, "--from", text)
+        self.assertEqual(self.models(), [])
         self.good("pull", PULLED, "--from", self.tiny)
+        self.assertEqual([m["name"] for m in self.models()], [PULLED])
+
+    def test_import_of_a_model_of_several_files(self):
+        self.bad(2, r"model deepseek-r1 has 168 files; only a model of one file can be installed from a file",
+                 "pull", "deepseek-r1", "--from", self.tiny)
+
+    def test_a_model_that_is_being_fetched_is_not_removed(self):
+        with FileServer(self.content, digest=self.digest, pause=0.2) as server:
+            process = subprocess.Popen(
+                [PROGRAM, "--data", str(self.data), "pull", PULLED, "--endpoint", server.url],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+            deadline = time.monotonic() + SECONDS
+            while not list(self.data.rglob("*.part")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.bad(1, f"another process is fetching {PULLED}", "rm", PULLED)
+            _, error = process.communicate(timeout=SECONDS)
+            self.assertEqual(process.returncode, 0, error)
         self.assertEqual([m["name"] for m in self.models()], [PULLED])
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of run.sh, tools/setup.sh and tools/fetch_default_model.py, without building or installing.
+"""Tests of run.sh, test.sh and the scripts of tools/ that they use, without building or installing.
 
 Each test lays out a small copy of the repository in a temporary folder, with a PATH that holds only
 what the test puts there: links to plain tools, and stand-ins for apt-get, cmake, ninja and the rest
@@ -40,7 +40,7 @@ def make_wheel(folder, content):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-class ScriptTest(unittest.TestCase):
+class ScriptCase(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fathom-scripts-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
@@ -119,6 +119,8 @@ class ScriptTest(unittest.TestCase):
     def model(self):
         return self.data / "fathom" / "models" / "tiny" / "model.gguf"
 
+
+class RunScriptTest(ScriptCase):
     # ---- The usual way ---------------------------------------------------------------------------
 
     def test_first_run_builds_fetches_and_starts(self):
@@ -317,6 +319,124 @@ class ScriptTest(unittest.TestCase):
             thread.join()
         self.assertEqual([result.returncode for result in results], [0, 0, 0])
         self.assertEqual(self.called("ninja"), ["ninja begin", "ninja end"] * 3)
+
+
+class TestScriptTest(ScriptCase):
+    """test.sh, with stand-ins for the compilers, ctest and the fuzzers themselves."""
+
+    def setUp(self):
+        super().setUp()
+        script = (ROOT / "test.sh").read_text()
+        # Whether clang's fuzzing library is there is for the test to say, not for this machine.
+        self.assertEqual(script.count("/usr/lib/llvm-*"), 1)
+        (self.root / "test.sh").write_text(script.replace("/usr/lib/llvm-*", f"{self.folder}/llvm-*"))
+        shutil.copy(ROOT / "tools" / "run_fuzzers.sh", self.root / "tools")
+        runtime = self.folder / "llvm-14/lib/clang/14/lib/linux/libclang_rt.fuzzer-x86_64.a"
+        runtime.parent.mkdir(parents=True)
+        runtime.touch()
+        self.installed(LIBRARIES + ["libgtest-dev", "libgmock-dev", "libsimde-dev"])
+        for tool in ("git", "clang++", "chromium"):
+            self.stub(tool, ":")
+        self.stub("ctest", 'echo "ctest $*" >> "$CALLS"\nexit ${CTEST_STATUS:-0}')
+        self.stub("cmake", 'if [ "$1" = --version ]; then echo "cmake version 3.25.1"; exit; fi\n'
+                           'echo "cmake $*" >> "$CALLS"\nmkdir -p "$ROOT_FOLDER/build/$2"\n'
+                           'touch "$ROOT_FOLDER/build/$2/build.ninja"\n')
+        # "ninja -C FOLDER -j N TARGET"; a fuzzer writes down its arguments and ends as FUZZ_STATUS says.
+        self.stub("ninja", 'echo "ninja $2 $5" >> "$CALLS"\n'
+                           'if [ "$5" = fuzzers ]; then\n'
+                           '  mkdir -p "$2/fuzz"\n'
+                           '  for name in gguf json; do\n'
+                           '    printf "#!/bin/sh\\necho \\"$name \\$*\\" >> \\"\\$CALLS\\"\\n'
+                           'echo finding of $name\\n[ $name = json ] || exit \\${FUZZ_STATUS:-0}\\n" > "$2/fuzz/${name}_fuzz"\n'
+                           '    chmod +x "$2/fuzz/${name}_fuzz"\n'
+                           '  done\n'
+                           'fi\n')
+
+    def run_test(self, *arguments, **environment):
+        return self.run_script(*arguments, script="test.sh", CI=None, **environment)
+
+    def assert_refused(self, message, *arguments):
+        result = self.run_test(*arguments)
+        self.assertEqual(result.returncode, 1, arguments)
+        self.assertIn(f"error: {message}", result.stderr)
+        self.assertFalse(self.calls.exists(), arguments)
+
+    def test_wrong_arguments_are_refused_before_anything_is_done(self):
+        self.assert_refused("unknown argument '--fast'; see ./test.sh --help", "--fast")
+        self.assert_refused("unknown argument 'x'", "x")
+        for wrong in (["memory"], ["Address"], [""], []):
+            found = wrong[0] if wrong else ""
+            self.assert_refused(f"--sanitize takes address or thread, not '{found}'", "--sanitize", *wrong)
+        for wrong in (["x"], ["-1"], ["1.5"], ["20s"], [""], []):
+            found = wrong[0] if wrong else ""
+            self.assert_refused(f"--fuzz-seconds takes a number, not '{found}'", "--fuzz-seconds", *wrong)
+
+    def test_help_is_the_head_of_the_script(self):
+        result = self.run_test("--help")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("./test.sh --sanitize thread", result.stdout)
+        self.assertNotIn("set -euo", result.stdout)
+        self.assertFalse(self.calls.exists())
+
+    def test_everything_is_built_fuzzed_and_tested(self):
+        result = self.run_test()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.called("cmake"), ["cmake --preset release -DFATHOM_TESTS=ON", "cmake --preset fuzz"])
+        self.assertEqual(self.called("ninja"), [f"ninja {self.root}/build/release all",
+                                                f"ninja {self.root}/build/fuzz fuzzers"])
+        for name in ("gguf", "json"):
+            self.assertEqual(len(self.called(f"{name} -max_total_time=20 ")), 1)
+        self.assertEqual(len(self.called(f"ctest --test-dir {self.root}/build/release ")), 1)
+        self.assertEqual(self.called("apt-get"), [])
+        self.assertEqual(self.model.read_bytes(), MODEL)
+
+    def test_no_fuzzing_builds_no_fuzzer(self):
+        shutil.rmtree(self.folder / "llvm-14")
+        result = self.run_test("--fuzz-seconds", "0")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.called("ninja"), [f"ninja {self.root}/build/release all"])
+        self.assertEqual(self.called("gguf"), [])
+        self.assertEqual(len(self.called("ctest")), 1)
+        self.assertEqual(self.called("apt-get"), [])  # nor is its library missed
+
+    def test_a_finding_fails_at_the_end(self):
+        result = self.run_test("--fuzz-seconds", "3", FUZZ_STATUS="77")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("finding of gguf", result.stderr)
+        self.assertIn("fuzzers with findings: gguf\n", result.stderr)
+        self.assertIn("error: all tests passed, but a fuzzer found something", result.stderr)
+        # The other fuzzers and the tests run all the same.
+        self.assertEqual(len(self.called("json -max_total_time=3 ")), 1)
+        self.assertEqual(len(self.called("ctest")), 1)
+
+    def test_a_failed_test_fails(self):
+        result = self.run_test("--fuzz-seconds", "0", CTEST_STATUS="8")
+        self.assertEqual(result.returncode, 8)
+
+    def test_sanitizers_run_the_unit_tests(self):
+        self.stub("setarch", '[ "$1" = -R ] && shift\nexec "$@"')
+        for name, preset in (("address", "asan-ubsan"), ("thread", "tsan")):
+            result = self.run_test("--sanitize", name)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(self.called(f"cmake --preset {preset} "),
+                             [f"cmake --preset {preset} -DFATHOM_TESTS=ON"])
+            tested = self.called(f"ctest --test-dir {self.root}/build/{preset} ")
+            self.assertEqual(len(tested), 1)
+            self.assertTrue(tested[0].endswith(" -L unit"), tested)
+        self.assertEqual(self.called("gguf"), [])
+
+    def test_warnings_are_errors_where_ci_says_so(self):
+        self.assertEqual(self.run_script("--fuzz-seconds", "0", script="test.sh", CI="true").returncode, 0)
+        self.assertEqual(self.called("cmake"), ["cmake --preset release -DFATHOM_TESTS=ON -DFATHOM_WERROR=ON"])
+
+    def test_the_second_run_needs_no_network(self):
+        self.assertEqual(self.run_test().returncode, 0)
+        self.calls.unlink()
+        shutil.rmtree(self.wheels)
+        result = self.run_test(APT_STATUS="100")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.called("cmake") + self.called("apt-get"), [])
+        self.assertEqual(len(self.called("ctest")), 1)
 
 
 if __name__ == "__main__":
