@@ -93,6 +93,7 @@ class FakeModel : public Model {
       logits += FakeVocabulary::kSize;
     }
   }
+  std::vector<NamedLinear> Linears(const ModelFile&) const override { return {}; }
 
  private:
   // In [0, 2), printable characters only: the rest is all but impossible.

@@ -104,6 +104,7 @@ int Main(int argc, char** argv) {
   AddPlan(app, context);
   AddBench(app, context);
   AddQuantize(app, context);
+  AddImatrix(app, context);
   AddSynth(app, context);
   AddVersion(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();

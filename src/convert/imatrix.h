@@ -1,6 +1,6 @@
 // Owns: reading llama.cpp's importance matrices: per tensor the mean square of each input value,
 // over some text. Both of its formats are read: GGUF ("general.type" is "imatrix") and the older
-// binary one. Not for: making them.
+// binary one. Not for: making them (imatrix_maker.h).
 #pragma once
 
 #include <cstddef>

@@ -59,6 +59,27 @@ class DebugTap {
                       int64_t columns) = 0;
 };
 
+struct Linear;  // layers/linear.h
+
+// Sees what the layers' weights are multiplied with; null unless that is what a model is run for.
+class InputObserver {
+ public:
+  virtual ~InputObserver() = default;
+  // `layer` multiplies these rows, `stride` floats apart, as they are before any quantisation; they
+  // are valid during the call only. Rows of a layer come in the order of the step, from one thread
+  // at a time; different layers may come from several threads at once.
+  virtual void Observe(const Linear& layer, const float* x, int64_t rows,
+                       int64_t stride) noexcept = 0;
+};
+
+// One matrix of a tensor, under the name that the tensor has in GGUF, whatever the model's file.
+struct NamedLinear {
+  std::string tensor;    // "blk.0.ffn_down_exps.weight"
+  int64_t matrix = 0;    // which of the tensor's ...
+  int64_t matrices = 1;  // ... so many, the outermost dimension of a stack
+  const Linear* layer = nullptr;
+};
+
 // How multi-head latent attention is computed (layers/latent_attention.h); no other attention looks
 // at it.
 enum class LatentForm : uint8_t {
@@ -77,6 +98,7 @@ struct ExecContext {
   // Where Forward leaves the residual stream behind the last layer, before the last norm, of every
   // row: [rows][hidden]. Null: nowhere.
   float* hidden_out = nullptr;
+  InputObserver* observer = nullptr;
 };
 
 class Model {
@@ -89,6 +111,10 @@ class Model {
   // Evaluates the step: writes keys and values into the pages, and the logits of the wanted rows,
   // [logit_rows][vocabulary], to `logits`. Token ids must be inside the vocabulary.
   virtual void Forward(ExecContext& context, const StepBatch& batch, float* logits) const = 0;
+  // The layers that an observer should look at. Gate and up that are one tensor are there once,
+  // since their input is the same; matrices of heads that are one in the file are that one several
+  // times. `file` is the one that the model was bound from.
+  virtual std::vector<NamedLinear> Linears(const ModelFile& file) const = 0;
 };
 
 // On which side of the model's last norm a module that predicts further takes the hidden state. The

@@ -125,7 +125,7 @@ class Flags(CliTest):
     def test_help_of_every_command(self):
         overview = self.good("--help").decode()
         for command in ("chat", "run", "serve", "pull", "list", "rm", "tokenize", "score", "inspect",
-                        "bench", "version"):
+                        "bench", "imatrix", "version"):
             self.assertIn(command, overview)
             self.assertIn("Usage: fathom " + command, self.good(command, "--help").decode())
 

@@ -73,6 +73,10 @@ class DeepseekModel final : public Model {
     RunHead(step, weights_.output_norm, weights_.head, b.head_in, logits);
   }
 
+  std::vector<NamedLinear> Linears(const ModelFile& file) const override {
+    return NameLinears(file, weights_);
+  }
+
  private:
   // Parameters, and bytes read per token, of whatever is added.
   struct Count {

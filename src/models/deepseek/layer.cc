@@ -53,6 +53,9 @@ void Project(const LayerStep& s, const LayerWeights& layer) {
                                  latent);
     }
   });
+  if (s.context.observer != nullptr && layer.joint.weight.rank > 0) {
+    s.context.observer->Observe(layer.joint, b.latents, s.rows(), shape.width());
+  }
 }
 
 void Attention(const LayerStep& s, const LayerWeights& layer, int64_t cache_offset) {

@@ -21,7 +21,8 @@ struct LayerWeights {
   Linear latent;                      // {latent + rotary, hidden}
   std::vector<float> latent_norm;     // [latent]
   LatentHeads heads;
-  Linear output;                         // {hidden, heads * value}
+  Linear joint;   // {heads * (nope + value), latent} of a GGUF file that has no others, to be named
+  Linear output;  // {hidden, heads * value}
   std::vector<float> feed_forward_norm;  // [hidden]
   std::optional<GatedLinears> dense;     // in a layer without experts
   std::optional<MixtureWeights> mixture;
@@ -65,6 +66,10 @@ Weights BindGguf(const ModelFile& file, const Config& config, BindDepth depth);
 Weights BindHf(const ModelFile& file, const Config& config, BindDepth depth);
 // The one of them that fits the file.
 Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth);
+
+// What Forward multiplies by, under the names that GGUF has for it: those of the file where it is
+// one, in its layout; otherwise those of the last vintage.
+std::vector<NamedLinear> NameLinears(const ModelFile& file, const Weights& weights);
 
 // The module: whether the file has one (a configuration may speak of it where its weights were left
 // out), and its weights, bound to the depth of values; each in the file's names.

@@ -95,6 +95,7 @@ void BindHeads(const ModelFile& file, const Config& config, const std::string& p
     if (file.FindTensor(prefix + "attn_k_b.weight") == nullptr &&
         file.FindTensor(prefix + "attn_v_b.weight") == nullptr) {
       SplitHeads(shape, kv, depth, layer);
+      layer.joint = kv;
       return;
     }
   }
@@ -185,7 +186,81 @@ Linear BindHead(const ModelFile& file, const Config& config, const TensorView& e
   return head;
 }
 
+// A layer's linear layers by name.
+class Namer {
+ public:
+  Namer(const ModelFile& file, int64_t index, std::vector<NamedLinear>& to)
+      : file_(file), prefix_("blk." + std::to_string(index) + "."), to_(to) {}
+
+  void Add(std::string_view name, const Linear& layer, int64_t matrix = 0, int64_t matrices = 1) {
+    to_.push_back({TensorOf(name), matrix, matrices, &layer});
+  }
+
+  // In two dimensions the heads' matrices are one, whose columns they share.
+  void AddHeads(std::string_view name, const std::vector<Linear>& heads) {
+    const NamedTensor* found = file_.FindTensor(TensorOf(name));
+    const bool stacked = found == nullptr || found->view.rank == 3;
+    for (std::size_t head = 0; head < heads.size(); ++head) {
+      Add(name, heads[head], stacked ? static_cast<int64_t>(head) : 0,
+          stacked ? static_cast<int64_t>(heads.size()) : 1);
+    }
+  }
+
+  void AddGated(const GatedLinears& layers, std::string_view suffix) {
+    const std::string end(suffix);
+    Add("ffn_gate" + end, layers.gate);
+    Add("ffn_up" + end, layers.up);
+    Add("ffn_down" + end, layers.down);
+  }
+
+  void AddMixture(const MixtureWeights& mixture) {
+    Add("ffn_gate_inp", mixture.router);
+    const bool fused = HasFusedExperts(file_, prefix_);
+    const auto count = static_cast<int64_t>(mixture.experts.size());
+    for (int64_t e = 0; e < count; ++e) {
+      const GatedLinears& expert = mixture.experts[static_cast<std::size_t>(e)];
+      Add(fused ? "ffn_gate_up_exps" : "ffn_gate_exps", expert.gate, e, count);
+      if (!fused) Add("ffn_up_exps", expert.up, e, count);
+      Add("ffn_down_exps", expert.down, e, count);
+    }
+  }
+
+ private:
+  std::string TensorOf(std::string_view name) const {
+    return prefix_ + std::string(name) + ".weight";
+  }
+
+  const ModelFile& file_;
+  std::string prefix_;
+  std::vector<NamedLinear>& to_;
+};
+
 }  // namespace
+
+std::vector<NamedLinear> NameLinears(const ModelFile& file, const Weights& weights) {
+  std::vector<NamedLinear> linears;
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    Namer namer(file, static_cast<int64_t>(i), linears);
+    const bool query_latent = layer.query_down.weight.rank > 0;
+    if (query_latent) namer.Add("attn_q_a", layer.query_down);
+    namer.Add(query_latent ? "attn_q_b" : "attn_q", layer.query);
+    namer.Add("attn_kv_a_mqa", layer.latent);
+    if (layer.joint.weight.rank > 0) {
+      namer.Add("attn_kv_b", layer.joint);
+    } else {
+      namer.AddHeads("attn_k_b", layer.heads.keys);
+      namer.AddHeads("attn_v_b", layer.heads.values);
+    }
+    namer.Add("attn_output", layer.output);
+    if (layer.dense) namer.AddGated(*layer.dense, "");
+    if (layer.mixture) namer.AddMixture(*layer.mixture);
+    if (layer.shared) namer.AddGated(*layer.shared, "_shexp");
+  }
+  linears.push_back({.tensor = weights.tied_head ? "token_embd.weight" : "output.weight",
+                     .layer = &weights.head});
+  return linears;
+}
 
 Weights BindGguf(const ModelFile& file, const Config& config, BindDepth depth) {
   RefuseUnknownTensors(file, config);

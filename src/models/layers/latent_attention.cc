@@ -59,6 +59,9 @@ struct Work {
 // One product of a task's rows with one head's matrix.
 void Multiply(const Work& w, const Task& task, const ActivationStore& store, const Linear& layer,
               float* out, int64_t out_stride) {
+  if (w.context.observer != nullptr) {
+    w.context.observer->Observe(layer, store.floats, task.count, layer.in_features());
+  }
   if (WantsQuantized(w.context.kernels, {&layer})) {
     QuantizeRows(w.context.kernels, store, 0, task.count, layer.in_features());
   }
@@ -149,16 +152,17 @@ void LatentAttention(ExecContext& context, const LatentAttentionShape& shape,
   });
   StoreLatents(context, shape, batch, call);
 
-  // Two tasks per thread at least, as far as there are heads.
+  // Two tasks per thread at least, as far as there are heads. An observer sees the rows of a head
+  // in order and from one thread: then all of them are one task.
   const int64_t blocks = (rows + buffers.task_rows - 1) / buffers.task_rows;
-  const int64_t wanted = (2 * context.pool.threads() + blocks - 1) / blocks;
+  const int64_t row_tasks = context.observer == nullptr ? blocks : 1;
+  const int64_t wanted = (2 * context.pool.threads() + row_tasks - 1) / row_tasks;
   const int64_t heads = std::clamp(shape.heads / wanted, int64_t{1}, kLatentHeads);
   const int64_t head_blocks = (shape.heads + heads - 1) / heads;
   const Work work{context, shape, batch, call, buffers};
-  context.pool.ParallelFor(blocks * head_blocks, [&](int64_t index, int worker) {
-    // The last rows of a prompt see the most keys: they are begun first.
-    const int64_t first = (blocks - 1 - index / head_blocks) * buffers.task_rows;
-    const int64_t head = index % head_blocks * heads;
+  const auto run = [&](int64_t block, int64_t head_block, int worker) {
+    const int64_t first = block * buffers.task_rows;
+    const int64_t head = head_block * heads;
     const Task task{first, std::min(buffers.task_rows, rows - first), head,
                     std::min(heads, shape.heads - head), worker};
     if (context.latent_form == LatentForm::kAbsorbed) {
@@ -166,6 +170,16 @@ void LatentAttention(ExecContext& context, const LatentAttentionShape& shape,
     } else {
       RunNaive(work, task);
     }
+  };
+  if (context.observer != nullptr) {
+    context.pool.ParallelFor(head_blocks, [&](int64_t index, int worker) {
+      for (int64_t block = 0; block < blocks; ++block) run(block, index, worker);
+    });
+    return;
+  }
+  context.pool.ParallelFor(blocks * head_blocks, [&](int64_t index, int worker) {
+    // The last rows of a prompt see the most keys: they are begun first.
+    run(blocks - 1 - index / head_blocks, index % head_blocks, worker);
   });
 }
 

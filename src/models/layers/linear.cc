@@ -132,6 +132,11 @@ void QuantizeRows(const KernelTable& kernels, const ActivationStore& store, int6
 
 void ApplyLinear(ExecContext& context, const ActivationStore& x, int64_t rows,
                  std::initializer_list<LinearCall> calls) {
+  if (context.observer != nullptr) {
+    for (const LinearCall& call : calls) {
+      context.observer->Observe(*call.layer, x.floats, rows, call.layer->in_features());
+    }
+  }
   const int threads = context.pool.threads();
   int64_t tasks = 0;
   for (const LinearCall& call : calls) tasks += TasksOf(*call.layer, threads);

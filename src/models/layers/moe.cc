@@ -54,6 +54,18 @@ void AssignSlots(Step& s) {
   begins[0] = 0;
 }
 
+// The inputs of gate and up, token by token.
+void ObserveInputs(const Step& s) {
+  const int64_t n = s.hidden();
+  for (int64_t pair = 0; pair < s.slots(); ++pair) {
+    const auto expert = static_cast<std::size_t>(s.b.chosen[pair]);
+    const GatedLinears& layers = s.weights.experts[expert];
+    const float* row = s.x.floats + pair / s.router.used * n;
+    s.context.observer->Observe(layers.gate, row, 1, n);
+    s.context.observer->Observe(layers.up, row, 1, n);
+  }
+}
+
 template <class T>
 void CopyRow(const T* from, int64_t from_row, T* to, int64_t to_row, int64_t columns) {
   std::memcpy(to + to_row * columns, from + from_row * columns,
@@ -113,6 +125,14 @@ void GateAndUp(const Step& s) {
 
 void Down(const Step& s, float* out) {
   const int64_t width = s.width();
+  if (s.context.observer != nullptr) {
+    for (int64_t i = 0; i < s.active; ++i) {
+      const int64_t expert = s.b.active[i];
+      s.context.observer->Observe(s.weights.experts[static_cast<std::size_t>(expert)].down,
+                                  s.b.inner.floats + s.begin_of(expert) * width, s.count_of(expert),
+                                  width);
+    }
+  }
   const Linear& like = s.weights.experts.front().down;
   if (WantsQuantized(s.context.kernels, {&like})) {
     ForRowBlocks(s.context.pool, s.slots(), [&](int64_t first, int64_t count) {
@@ -145,6 +165,7 @@ void Mixture(ExecContext& context, const RouterSpec& router, const MixtureWeight
   Step step{context, router, weights, x, rows, buffers};
   ChooseExperts(step);
   AssignSlots(step);
+  if (context.observer != nullptr) ObserveInputs(step);
   const GatedLinears& like = weights.experts.front();
   Gather(step, WantsQuantized(context.kernels, {&like.gate}));
   GateAndUp(step);

@@ -81,6 +81,10 @@ class LlamaModel final : public Model {
     if (logit_rows > 0) Head(context, batch, b, logits);
   }
 
+  std::vector<NamedLinear> Linears(const ModelFile& /*file*/) const override {
+    return NameLinears(weights_);
+  }
+
  private:
   void FillSpec(const ModelFile& file) {
     spec_.architecture = config_.architecture;

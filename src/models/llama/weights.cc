@@ -185,4 +185,27 @@ Weights BindWeights(const ModelFile& file, const Config& config) {
   return weights;
 }
 
+std::vector<NamedLinear> NameLinears(const Weights& weights) {
+  const Names names(ModelFileKind::kGguf);
+  std::vector<NamedLinear> linears;
+  const auto add = [&](const std::string& name, const Linear& layer) {
+    linears.push_back({.tensor = name + ".weight", .layer = &layer});
+  };
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    const auto add_part = [&](Part part, const Linear& linear) {
+      add(names.Of(part, static_cast<int64_t>(i)), linear);
+    };
+    add_part(Part::kQuery, layer.query);
+    add_part(Part::kKey, layer.key);
+    add_part(Part::kValue, layer.value);
+    add_part(Part::kOutput, layer.output);
+    add_part(Part::kGate, layer.gate);
+    add_part(Part::kUp, layer.up);
+    add_part(Part::kDown, layer.down);
+  }
+  add(names.Of(weights.tied_head ? Part::kEmbedding : Part::kHead), weights.head);
+  return linears;
+}
+
 }  // namespace fathom::llama

@@ -27,4 +27,7 @@ struct Weights {
 // tensor that the architecture does not use, since it would change the result.
 Weights BindWeights(const ModelFile& file, const Config& config);
 
+// What Forward multiplies by, under the names that GGUF has for it.
+std::vector<NamedLinear> NameLinears(const Weights& weights);
+
 }  // namespace fathom::llama
