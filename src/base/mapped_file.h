@@ -9,7 +9,8 @@ namespace fathom {
 
 class MappedFile {
  public:
-  // Throws Error: kNotFound, kPermission, kIo, or kInvalidFile for a directory or an empty file.
+  // Throws Error: kNotFound, kPermission, kIo, or kInvalidFile for an empty file and for what is no
+  // regular file (a directory, a named pipe), which is not waited for.
   static MappedFile Open(const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;
