@@ -9,8 +9,7 @@ namespace fathom {
 
 class MappedFile {
  public:
-  // Throws Error: kNotFound, kPermission, kIo, or kInvalidFile for an empty file and for what is no
-  // regular file (a directory, a named pipe), which is not waited for.
+  // Throws Error: kNotFound, kPermission, kIo; kInvalidFile for what is empty or no regular file.
   static MappedFile Open(const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;

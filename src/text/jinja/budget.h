@@ -31,7 +31,7 @@ class Fault : public std::runtime_error {
 }
 
 struct Limits {
-  uint64_t steps = uint64_t{4} << 20;    // about half a second of evaluation
+  uint64_t steps = uint64_t{4} << 20;    // a tenth of a second of evaluation, at most one
   uint64_t bytes = uint64_t{256} << 20;  // of strings and containers that live at the same time
   uint64_t output = uint64_t{64} << 20;  // of the rendered prompt
   int depth = 600;                       // of nested evaluation: macros, loops, expressions
