@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -181,6 +182,9 @@ TEST(MappedFile, MapsWholeFilesAndRefusesOthers) {
   EXPECT_EQ(CodeOf([&] { MappedFile::Open(folder / "empty"); }), ErrorCode::kInvalidFile);
   EXPECT_EQ(CodeOf([&] { MappedFile::Open(folder.path()); }), ErrorCode::kInvalidFile);
   EXPECT_EQ(CodeOf([&] { MappedFile::Open(folder / "absent"); }), ErrorCode::kNotFound);
+  // A named pipe that nobody writes to is not waited for.
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(CodeOf([&] { MappedFile::Open(folder / "pipe"); }), ErrorCode::kInvalidFile);
 }
 
 TEST(SystemMemory, IsKnown) {

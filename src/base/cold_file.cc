@@ -16,7 +16,8 @@
 namespace fathom {
 
 ColdFile::ColdFile(const std::filesystem::path& path) {
-  buffered_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A named pipe is not waited for, but refused.
+  buffered_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (buffered_ < 0) throw SystemError(errno, "cannot open " + path.string());
   struct stat info {};
   const int failed = ::fstat(buffered_, &info) != 0 ? errno : 0;

@@ -13,7 +13,8 @@
 namespace fathom {
 
 MappedFile MappedFile::Open(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a named pipe would wait for a writer; a regular file does not know the flag.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw SystemError(errno, "cannot open " + path.string());
   struct stat info {};
   if (::fstat(fd, &info) != 0) {

@@ -9,7 +9,7 @@ namespace fathom {
 
 class MappedFile {
  public:
-  // Throws Error: kNotFound, kPermission, kIo, or kInvalidFile for a directory or an empty file.
+  // Throws Error: kNotFound, kPermission, kIo; kInvalidFile for what is empty or no regular file.
   static MappedFile Open(const std::filesystem::path& path);
 
   MappedFile(MappedFile&& other) noexcept;

@@ -159,6 +159,10 @@ struct ChatService::Impl {
     };
     thinks = (knows(ReplyTag::kThinkOpen) && knows(ReplyTag::kThinkClose)) ||
              writes(ReplyTag::kThinkOpen) || writes(ReplyTag::kThinkClose);
+    if (model.chat_template != nullptr && knows(ReplyTag::kThinkOpen) &&
+        knows(ReplyTag::kThinkClose)) {
+      turn_that_thinks = TurnThatThinks(*model.chat_template);
+    }
     calls_tools = model.chat_template != nullptr && CanCallTools(*model.chat_template);
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
     std::vector<TokenId> ends = {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")};
@@ -212,7 +216,12 @@ struct ChatService::Impl {
     // Templates with a switch of their own call it by one of these names.
     if (thinking) options.variables = {{"enable_thinking", *thinking}, {"thinking", *thinking}};
     std::vector<TextSpan> spans = model.chat_template->Render(messages, options);
-    if (thinks && thinking) SetThinking(*thinking, tokenizer.spec().chat_template, spans);
+    const bool left_out = !thinking && !turn_that_thinks.empty();
+    if (thinks && thinking) {
+      SetThinking(*thinking, tokenizer.spec().chat_template, spans);
+    } else if (left_out && EndsWithTurn(spans, turn_that_thinks)) {
+      SetThinking(true, tokenizer.spec().chat_template, spans);
+    }
     return spans;
   }
 
@@ -234,6 +243,7 @@ struct ChatService::Impl {
   LoadedModel model;
   bool thinks = false;
   bool calls_tools = false;
+  std::string turn_that_thinks;  // see thinking.h; mostly empty
   std::vector<TokenId> stop_ids;
   std::size_t longest_token = 1;  // bytes
   Engine engine;                  // after the model, which it uses until it is destroyed

@@ -27,7 +27,8 @@ struct GenerationOptions {
   bool ignore_eos = false;              // benchmarks and tests
 
   // Conversations only, and of effect where the model thinks:
-  std::optional<bool> thinking;  // whether it does; unset: as its template has it
+  // Whether it does; unset: as its template has it, and R1 does also where that does not say so.
+  std::optional<bool> thinking;
   int64_t thinking_budget = -1;  // tokens of reasoning at most, then it is closed; -1: no limit
   bool tool_calls = false;       // look for tool calls in the reply
   bool one_call = false;         // the first of them ends it

@@ -428,6 +428,35 @@ TEST(ChatThinking, BudgetsOfManyTogetherAreThoseOfEachAlone) {
   }
 }
 
+// R1's first template: it drops what replies thought, and does not open <think>.
+TEST(ChatThinking, IsOpenedWhereR1sTemplateLeavesItOut) {
+  LoadedModel model = MakeFakeModel({.knows_think = true});
+  model.chat_template = std::make_unique<ChatTemplate>(
+      "{% for m in messages %}{% if m.role == 'user' %}U:{{ m.content }}{% else %}"
+      "A:{{ m.content.split('</think>')[-1] }}{% endif %}{% endfor %}A:",
+      TemplateTokens{}, LocalTime);
+  ChatService chat(std::move(model), EngineOptions{});
+  const auto ask = [](std::optional<bool> thinking, int64_t budget = -1) {
+    ChatRequest request;
+    request.prompt = std::vector<ChatMessage>{{.role = Role::kUser, .content = "q"}};
+    request.options.thinking = thinking;
+    request.options.thinking_budget = budget;
+    request.options.max_tokens = 3;
+    return request;
+  };
+  const auto prompt = [&](std::optional<bool> thinking, int64_t budget = -1) {
+    return chat.model().tokenizer->Decode(chat.PromptIds(ask(thinking, budget)));
+  };
+  EXPECT_EQ(prompt(std::nullopt), "U:qA:<think>\n");
+  EXPECT_EQ(prompt(true), "U:qA:<think>\n");
+  EXPECT_EQ(prompt(false), "U:qA:");
+  EXPECT_EQ(prompt(std::nullopt, 0), "U:qA:");
+  Collector collector;
+  chat.Start(ask(std::nullopt), collector.Sink());
+  EXPECT_EQ(collector.Reasoning(), "abc");
+  EXPECT_EQ(collector.Text(), "");
+}
+
 // A template with a switch of its own is told what is wanted.
 TEST(ChatThinking, ReachesTheTemplatesOwnSwitch) {
   LoadedModel model = MakeFakeModel({});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error.h"
 #include "text/reply_parser.h"
 
 namespace fathom {
@@ -46,6 +47,29 @@ bool OnItsOwnLine(std::string_view tail, std::string_view template_source) {
   return template_source.find(open) == std::string_view::npos;
 }
 
+// A conversation as a template writes it when it asks for the next answer, with its switches (by
+// the names that templates have for them) on, off, or not given.
+std::string Asked(const ChatTemplate& chat_template, const std::vector<ChatMessage>& messages,
+                  std::optional<bool> thinking) {
+  PromptOptions options;
+  if (thinking) options.variables = {{"enable_thinking", *thinking}, {"thinking", *thinking}};
+  std::string text;
+  for (const TextSpan& span : chat_template.Render(messages, options)) text += span.text;
+  return text;
+}
+
+// Texts that no template has of its own.
+constexpr std::string_view kQuestion = "fathom asks", kThought = "fathom thinks",
+                           kAnswer = "fathom answers";
+
+bool DropsThinking(const ChatTemplate& chat_template) {
+  ChatMessage reply{Role::kAssistant};
+  reply.content = "<think>\n" + std::string(kThought) + "\n</think>\n\n" + std::string(kAnswer);
+  const ChatMessage user{Role::kUser, std::string(kQuestion)};
+  const std::string text = Asked(chat_template, {user, reply, user}, std::nullopt);
+  return text.find(kAnswer) != std::string::npos && text.find(kThought) == std::string::npos;
+}
+
 }  // namespace
 
 PromptEnd EndOf(const std::vector<TextSpan>& prompt, std::string_view template_source) {
@@ -72,6 +96,30 @@ void SetThinking(bool on, std::string_view template_source, std::vector<TextSpan
   }
   prompt.resize(tail.first_span);
   prompt.push_back({std::move(tail.text), true});
+}
+
+std::string TurnThatThinks(const ChatTemplate& chat_template) {
+  try {
+    if (!DropsThinking(chat_template)) return {};
+    const std::vector<ChatMessage> question = {{Role::kUser, std::string(kQuestion)}};
+    const std::string text = Asked(chat_template, question, std::nullopt);
+    for (const bool thinking : {true, false}) {
+      if (Asked(chat_template, question, thinking) != text) return {};
+    }
+    const std::size_t at = text.rfind(kQuestion);
+    if (at == std::string::npos) return {};
+    std::string turn = text.substr(at + kQuestion.size());
+    for (const ReplyTag tag : {ReplyTag::kThinkOpen, ReplyTag::kThinkClose}) {
+      if (turn.find(TextOf(tag)) != std::string::npos) return {};
+    }
+    return turn;
+  } catch (const Error&) {
+    return {};  // the template refuses such a conversation
+  }
+}
+
+bool EndsWithTurn(const std::vector<TextSpan>& prompt, std::string_view turn) {
+  return TailOf(prompt).text.ends_with(turn);
 }
 
 }  // namespace fathom

@@ -1,7 +1,11 @@
 #include "chat/thinking.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -69,6 +73,61 @@ TEST(Thinking, ClosesInTheStyleOfTheTemplate) {
   EXPECT_EQ(EndOf(Prompt("", "AA:<think>"), "").closing, "</think>");
   EXPECT_EQ(EndOf(Prompt("", "AA:"), kR1Source).closing, "\n</think>\n\n");
   EXPECT_EQ(EndOf(Prompt("", "AA:"), kV31Source).closing, "</think>");
+}
+
+// ---- Templates that leave out <think> ----------------------------------------------------------
+
+const std::filesystem::path kTemplates =
+    std::filesystem::path(FATHOM_SOURCE_DIR) / "tests" / "goldens" / "templates";
+
+std::string Source(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.good()) << path;
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string TurnOf(const std::string& source) {
+  const ChatTemplate chat(source, {{"bos_token", "<s>"}, {"eos_token", "</s>"}}, LocalTime);
+  return TurnThatThinks(chat);
+}
+
+// What the first uploads of R1 and its distills had: the same without <think> at the end.
+std::string FirstUpload(const char* name) {
+  std::string source = Source(kTemplates / name);
+  constexpr std::string_view kOpen = "<think>\\n";
+  const std::size_t at = source.rfind(kOpen);
+  EXPECT_NE(at, std::string::npos);
+  return source.erase(at, kOpen.size());
+}
+
+TEST(Thinking, NoTemplateThatSaysWhatItWantsIsChanged) {
+  int templates = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kTemplates)) {
+    if (entry.path().extension() != ".jinja") continue;
+    ++templates;
+    EXPECT_EQ(TurnOf(Source(entry.path())), "") << entry.path().filename();
+  }
+  EXPECT_GE(templates, 20);
+}
+
+TEST(Thinking, TheFirstUploadsOfR1ThinkAllTheSame) {
+  const std::string llama = FirstUpload("deepseek-ai-DeepSeek-R1-Distill-Llama-8B.jinja");
+  EXPECT_EQ(TurnOf(llama), "<｜Assistant｜>");
+  EXPECT_EQ(TurnOf(FirstUpload("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja")), "");  // a switch
+  // Neither the first upload nor V3's way of keeping everything.
+  std::string keeps = llama;
+  for (std::size_t at = 0; (at = keeps.find("'</think>'", at)) != std::string::npos;) {
+    keeps.replace(at, 10, "'</other>'");
+  }
+  EXPECT_EQ(TurnOf(keeps), "");
+
+  const ChatTemplate chat(llama, {{"bos_token", "<s>"}}, LocalTime);
+  std::vector<TextSpan> prompt = chat.Render({{Role::kUser, "hi"}});
+  ASSERT_TRUE(EndsWithTurn(prompt, "<｜Assistant｜>"));
+  SetThinking(true, llama, prompt);
+  EXPECT_EQ(TextOf(prompt), "<s><｜User｜>hi<｜Assistant｜><think>\n");
+  EXPECT_TRUE(EndOf(prompt, llama).in_reasoning);
+  EXPECT_FALSE(EndsWithTurn({{"<｜Assistant｜>", false}}, "<｜Assistant｜>"));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // The built-in shapes: config.json of published models, without what changes no weight.
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "base/error.h"
 #include "convert/shape.h"
@@ -247,8 +249,12 @@ std::string ShapeText(const std::string& name) {
   for (const Shape& shape : kShapes) {
     if (shape.name == name) return std::string(shape.config) + "\n";
   }
-  std::ifstream file(name, std::ios::binary);
-  if (name.find_first_of("./") == std::string::npos || !file) {
+  std::error_code ignored;
+  const bool is_file = name.find_first_of("./") != std::string::npos &&
+                       std::filesystem::is_regular_file(name, ignored);
+  std::ifstream file;
+  if (is_file) file.open(name, std::ios::binary);
+  if (!is_file || !file) {
     throw Error(ErrorCode::kNotFound, "there is no shape or file " + QuotedName(name),
                 "shapes: " + ShapeNames() + ", or the path of a config.json");
   }

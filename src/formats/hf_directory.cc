@@ -31,36 +31,36 @@ bool Exists(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-ModelFile::Metadata ReadMetadata(const fs::path& directory) {
-  ModelFile::Metadata metadata;
-  const MappedFile config = MappedFile::Open(directory / kConfig);
-  FlattenJson(TextOf(config), config.path().string(), "", metadata);
-  if (Exists(directory / kGenerationConfig)) {
-    const MappedFile generation = MappedFile::Open(directory / kGenerationConfig);
-    FlattenJson(TextOf(generation), generation.path().string(), "generation_config.", metadata);
-  }
-  return metadata;
-}
-
 bool IsInside(const fs::path& path, const fs::path& folder) {
   const auto [rest, end] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   return rest == folder.end() && end != path.end();
 }
 
 // A link may lead anywhere, so where it ends is looked at: a directory from elsewhere must not make
-// the program read other files of this machine as weights.
-void RefuseEscape(const fs::path& directory, const fs::path& shard) {
+// the program read other files of this machine.
+void RefuseEscape(const fs::path& directory, const fs::path& path) {
   std::error_code error;
   const fs::path folder = fs::canonical(directory, error);
-  const fs::path target = fs::canonical(shard, error);
+  const fs::path target = fs::canonical(path, error);
   if (error) return;  // opening it says what is wrong
   if (IsInside(target, folder)) return;
   const bool snapshot = folder.parent_path().filename() == "snapshots";
   if (snapshot && IsInside(target, folder.parent_path().parent_path() / "blobs")) return;
   throw Error(ErrorCode::kInvalidFile,
-              shard.string() + ": is a link to " + QuotedName(target.string()) +
+              path.string() + ": is a link to " + QuotedName(target.string()) +
                   ", which is outside the directory",
               "put the file itself into the directory");
+}
+
+ModelFile::Metadata ReadMetadata(const fs::path& directory) {
+  ModelFile::Metadata metadata;
+  const MappedFile config = OpenInDirectory(directory, directory / kConfig);
+  FlattenJson(TextOf(config), config.path().string(), "", metadata);
+  if (Exists(directory / kGenerationConfig)) {
+    const MappedFile generation = OpenInDirectory(directory, directory / kGenerationConfig);
+    FlattenJson(TextOf(generation), generation.path().string(), "generation_config.", metadata);
+  }
+  return metadata;
 }
 
 // ---- One file ----------------------------------------------------------------------------------
@@ -71,8 +71,7 @@ struct Weights {
 
   // Maps one more shard and returns its tensors, which the caller adds.
   std::vector<NamedTensor> Open(const fs::path& directory, const fs::path& path) {
-    RefuseEscape(directory, path);
-    MappedFile file = MappedFile::Open(path);
+    MappedFile file = OpenInDirectory(directory, path);
     std::vector<NamedTensor> found = ParseSafetensors(file.bytes(), path.string());
     for (NamedTensor& tensor : found) tensor.shard = static_cast<int>(shards.size());
     shards.push_back(std::move(file));
@@ -113,7 +112,7 @@ void CheckAgainstIndex(const std::vector<NamedTensor>& tensors, const fs::path& 
 }
 
 Weights OpenShards(const fs::path& directory) {
-  const MappedFile file = MappedFile::Open(directory / kIndex);
+  const MappedFile file = OpenInDirectory(directory, directory / kIndex);
   ShardIndex index = ParseShardIndex(TextOf(file), file.path().string());
   if (index.files.empty()) {
     throw Error(ErrorCode::kInvalidFile, file.path().string() + ": key 'weight_map' is empty");
@@ -157,6 +156,11 @@ Weights OpenWeights(const fs::path& directory) {
 }
 
 }  // namespace
+
+MappedFile OpenInDirectory(const fs::path& directory, const fs::path& path) {
+  RefuseEscape(directory, path);
+  return MappedFile::Open(path);
+}
 
 bool IsHuggingFaceDirectory(const fs::path& path) {
   std::error_code ignored;

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -137,6 +138,26 @@ TEST_F(HfDirectory, LinksMayNotLeaveTheDirectory) {
   EXPECT_EQ(OpenError(), "no error");
   fs::remove(folder_ / "data/c");
   EXPECT_THAT(OpenError(), HasSubstr("m-2.safetensors is missing"));
+}
+
+TEST_F(HfDirectory, NoFileIsReadFromElsewhere) {
+  const TestFolder elsewhere;
+  for (const char* name : {"config.json", "generation_config.json", "model.safetensors.index.json",
+                           "m-1.safetensors"}) {
+    fs::rename(folder_ / name, elsewhere / name);
+    fs::create_symlink(elsewhere / name, folder_ / name);
+    EXPECT_THAT(OpenError(), AllOf(HasSubstr("invalid_file: " + PathOf(name)),
+                                   HasSubstr("is outside the directory")));
+    fs::remove(folder_ / name);
+    fs::rename(elsewhere / name, folder_ / name);
+  }
+  EXPECT_EQ(OpenError(), "no error");
+}
+
+TEST_F(HfDirectory, NamedPipesAreNotWaitedFor) {
+  fs::remove(folder_ / "m-2.safetensors");
+  ASSERT_EQ(::mkfifo(PathOf("m-2.safetensors").c_str(), 0600), 0);
+  EXPECT_THAT(OpenError(), HasSubstr("m-2.safetensors is not a regular file"));
 }
 
 // The download cache of the hub: snapshots/REVISION holds links into blobs.

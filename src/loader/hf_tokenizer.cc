@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "formats/hf_directory.h"
 
 namespace fathom {
 namespace {
@@ -19,10 +20,11 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
 // The content of a file of the directory, or nothing where there is none.
-std::optional<std::string> ReadFile(const fs::path& path, std::size_t most) {
+std::optional<std::string> ReadFile(const fs::path& folder, const char* name, std::size_t most) {
+  const fs::path path = folder / name;
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return std::nullopt;
-  const MappedFile file = MappedFile::Open(path);
+  const MappedFile file = OpenInDirectory(folder, path);
   if (file.bytes().size() > most) {
     throw Error(ErrorCode::kInvalidFile, path.string() + ": " +
                                              std::to_string(file.bytes().size()) +
@@ -33,8 +35,8 @@ std::optional<std::string> ReadFile(const fs::path& path, std::size_t most) {
 
 class ConfigJson {
  public:
-  explicit ConfigJson(fs::path path) : path_(std::move(path)) {
-    const std::optional<std::string> text = ReadFile(path_, kMaxConfigBytes);
+  ConfigJson(const fs::path& folder, const char* name) : path_(folder / name) {
+    const std::optional<std::string> text = ReadFile(folder, name, kMaxConfigBytes);
     if (!text) return;
     try {
       root_ = ParseJson(*text, path_.string() + ": the file");
@@ -85,6 +87,8 @@ class ConfigJson {
     }
     return {};
   }
+
+  const fs::path& path() const { return path_; }
 
  private:
   fs::path path_;
@@ -138,11 +142,11 @@ std::optional<TokenizerSpec> HfTokenizerSpecOf(const ModelFile& file) {
   const fs::path path = folder / "tokenizer.json";
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return std::nullopt;
-  const MappedFile json = MappedFile::Open(path);
+  const MappedFile json = OpenInDirectory(folder, path);
   TokenizerSpec spec = ParseTokenizerJson(
       {reinterpret_cast<const char*>(json.bytes().data()), json.bytes().size()}, path.string());
 
-  const ConfigJson config(folder / "tokenizer_config.json");
+  const ConfigJson config(folder, "tokenizer_config.json");
   // tokenizer.json itself may say what begins a text, with the token.
   if (!spec.add_bos) {
     spec.bos = NamedToken(file, config, "bos_token", spec);
@@ -162,9 +166,14 @@ std::optional<TokenizerSpec> HfTokenizerSpecOf(const ModelFile& file) {
   spec.stops = IdsOf(file, "generation_config.eos_token_id", spec);
   if (spec.stops.empty()) spec.stops = IdsOf(file, "eos_token_id", spec);
 
-  std::optional<std::string> chat_template =
-      ReadFile(folder / "chat_template.jinja", kMaxConfigBytes);
-  spec.chat_template = chat_template ? *std::move(chat_template) : config.ChatTemplate();
+  constexpr const char* kTemplate = "chat_template.jinja";
+  if (std::optional<std::string> own = ReadFile(folder, kTemplate, kMaxConfigBytes)) {
+    spec.chat_template = *std::move(own);
+    spec.chat_template_origin = (folder / kTemplate).string();
+  } else {
+    spec.chat_template = config.ChatTemplate();
+    spec.chat_template_origin = config.path().string() + ": key chat_template";
+  }
   return spec;
 }
 

@@ -89,6 +89,36 @@ TEST_F(HfTokenizerTest, ConfigurationNamesTokensAndTemplate) {
   EXPECT_EQ(Spec().chat_template, "{{ y }}\n");
 }
 
+TEST_F(HfTokenizerTest, TemplateErrorsNameTheFile) {
+  const auto error_of = [&] {
+    try {
+      MakeChatTemplate(Tokenizer(Spec()));
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return std::string("no error");
+  };
+  Write("tokenizer_config.json", R"({"chat_template":"a\n{% for x %}"})");
+  EXPECT_EQ(error_of(), (folder_ / "tokenizer_config.json").string() +
+                            ": key chat_template, line 2: expected 'in', found '%}'");
+  Write("chat_template.jinja", "{% for x %}");
+  EXPECT_EQ(error_of(),
+            (folder_ / "chat_template.jinja").string() + ", line 1: expected 'in', found '%}'");
+}
+
+TEST_F(HfTokenizerTest, NoFileIsReadFromElsewhere) {
+  Write("tokenizer_config.json", "{}");
+  Write("chat_template.jinja", "x");
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}) {
+    fs::rename(folder_ / name, parent_ / name);
+    fs::create_symlink(parent_ / name, folder_ / name);
+    EXPECT_THAT(SpecError(), HasSubstr((folder_ / name).string() + ": is a link to"));
+    fs::remove(folder_ / name);
+    fs::rename(parent_ / name, folder_ / name);
+  }
+  EXPECT_EQ(SpecError(), "no error");
+}
+
 TEST_F(HfTokenizerTest, OfSeveralTemplatesTheDefaultIsTaken) {
   Write(
       "tokenizer_config.json",

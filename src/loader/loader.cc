@@ -248,6 +248,7 @@ std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
   }
   if (const std::string* source = file.String("tokenizer.chat_template")) {
     spec.chat_template = *source;
+    spec.chat_template_origin = file.path().string() + ": key tokenizer.chat_template";
   }
   return spec;
 }
@@ -301,8 +302,8 @@ LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
     try {
       loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);
     } catch (const Error& error) {
-      // The model still runs on plain prompts.
-      Log(LogLevel::kWarning, path.string() + ": " + error.message());
+      // The model still runs on plain prompts. The message names the file.
+      Log(LogLevel::kWarning, error.message());
     }
   }
   loaded.fingerprint = FingerprintOf(*loaded.file);

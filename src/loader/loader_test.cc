@@ -67,6 +67,7 @@ TEST_F(LoaderTest, ReadsTokenizerKeys) {
   EXPECT_FALSE(spec->add_bos);
   EXPECT_FALSE(spec->ignore_merges);
   EXPECT_EQ(spec->chat_template, "{{ x }}");
+  EXPECT_THAT(spec->chat_template_origin, HasSubstr(".gguf: key tokenizer.chat_template"));
 }
 
 TEST_F(LoaderTest, DeepSeekPreTokenizersByTheirNames) {

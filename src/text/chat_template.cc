@@ -233,10 +233,11 @@ TemplateTokens ChatTemplate::Impl::Turns(const jinja::Inputs& inputs) const {
 }
 
 ChatTemplate::ChatTemplate(std::string_view source, TemplateTokens tokens,
-                           std::function<std::tm()> now, std::string_view tool_source)
+                           std::function<std::tm()> now, std::string_view tool_source,
+                           const std::string& origin)
     : impl_(std::make_unique<Impl>()) {
   impl_->source = source;
-  impl_->parsed = jinja::Parse(source, "chat template");
+  impl_->parsed = jinja::Parse(source, origin);
   if (!tool_source.empty()) {
     impl_->with_tools = jinja::Parse(tool_source, "chat template for tools");
   }
@@ -293,6 +294,7 @@ std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer,
                                                std::function<std::tm()> now) {
   const TokenizerSpec& spec = tokenizer.spec();
   std::string_view source = spec.chat_template;
+  const std::string& origin = spec.chat_template_origin;
   if (source.empty()) {
     if (tokenizer.FindAdded(kStart) < 0 || tokenizer.FindAdded(kEnd) < 0) return nullptr;
     source = kChatMl;
@@ -306,7 +308,8 @@ std::unique_ptr<ChatTemplate> MakeChatTemplate(const Tokenizer& tokenizer,
   }
   return std::make_unique<ChatTemplate>(
       source, std::move(tokens), std::move(now),
-      DeepSeekToolTemplate(source, tokenizer).value_or(std::string()));
+      DeepSeekToolTemplate(source, tokenizer).value_or(std::string()),
+      origin.empty() ? "chat template" : origin);
 }
 
 }  // namespace fathom

@@ -49,9 +49,10 @@ class ChatTemplate {
   // Throws Error that names the line and what was expected for a template that is wrong
   // (kInvalidFile) or uses what Fathom does not have (kUnsupported). `now` is the local time for
   // templates that write the date. `tool_source` (may be empty) is a template that takes its place
-  // in conversations with tools, as DeepSeekToolTemplate describes it.
+  // in conversations with tools, as DeepSeekToolTemplate describes it. Messages name the template
+  // by `origin`, the file that it comes from.
   ChatTemplate(std::string_view source, TemplateTokens tokens, std::function<std::tm()> now,
-               std::string_view tool_source = {});
+               std::string_view tool_source = {}, const std::string& origin = "chat template");
   ~ChatTemplate();
   ChatTemplate(const ChatTemplate&) = delete;
   ChatTemplate& operator=(const ChatTemplate&) = delete;

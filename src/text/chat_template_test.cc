@@ -251,6 +251,19 @@ TEST(ChatTemplate, WrongTemplatesAreRefusedWithTheirLine) {
   }
 }
 
+TEST(ChatTemplate, ErrorsNameWhereTheTemplateComesFrom) {
+  TokenizerSpec spec = ByteSpec();
+  spec.chat_template = "{{ raise_exception('no') }}";
+  spec.chat_template_origin = "m/chat_template.jinja";
+  const Tokenizer tokenizer(std::move(spec));
+  try {
+    MakeChatTemplate(tokenizer)->Render({});
+    FAIL() << "was rendered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "m/chat_template.jinja, line 1: no");
+  }
+}
+
 TEST(ChatTemplate, ChatMlNeedsTheMarkersAsTokens) {
   TokenizerSpec spec = ByteSpec({{"<|im_start|>", TokenKind::kControl}});
   const Tokenizer tokenizer(std::move(spec));

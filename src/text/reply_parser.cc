@@ -61,6 +61,16 @@ bool MarkdownCode::Inside() {
   return fence_ != '\0' || inline_ > 0;
 }
 
+bool MarkdownCode::InInline() {
+  EndRun();
+  return inline_ > 0 || (fence_ != '\0' && fence_line_);
+}
+
+bool MarkdownCode::InFence() {
+  EndRun();
+  return fence_ != '\0' && !fence_line_ && !fence_ends_;
+}
+
 void MarkdownCode::EndRun() {
   const char run = std::exchange(run_, '\0');
   if (run == '\0') return;
@@ -96,7 +106,7 @@ ReplyParser::ReplyParser(const Options& options)
 bool ReplyParser::MayComeHere(ReplyTag tag) const {
   switch (state_) {
     case State::kReasoning:
-      return tag == ReplyTag::kThinkClose || (tag == ReplyTag::kThinkOpen && fresh_);
+      return tag == ReplyTag::kThinkClose || tag == ReplyTag::kThinkOpen;
     case State::kBegin:
     case State::kAfter:
       return tag == ReplyTag::kThinkOpen || tag == ReplyTag::kThinkClose ||
@@ -130,37 +140,38 @@ ReplyParser::Match ReplyParser::MatchTag(std::string_view text, ReplyTag& tag) c
 
 void ReplyParser::Push(std::string_view text, std::vector<ReplyPart>& parts) {
   parts_ = &parts;
-  for (const char c : text) {
-    // A tag has its only '<' in front, so one that does not go on can only begin again here.
-    if (held_.empty() && c != '<') {
-      Character(c);
-      continue;
-    }
-    held_ += c;
-    ReplyTag tag{};
-    switch (MatchTag(held_, tag)) {
-      case Match::kBeginning:
-        break;
-      case Match::kTag:
-        held_.clear();
-        if (!Act(tag, false)) Literal(TextOf(tag));
-        break;
-      case Match::kNone:
-        held_.pop_back();
-        Literal(std::exchange(held_, {}));
-        if (c == '<' && MatchTag("<", tag) == Match::kBeginning) {
-          held_ = "<";
-        } else {
-          Character(c);
-        }
-        break;
-    }
-  }
+  for (const char c : text) Feed(c);
   parts_ = nullptr;
+}
+
+void ReplyParser::Feed(char c) {
+  if (!quote_.empty()) return FeedQuote(c);
+  // A tag has its only '<' in front, so one that does not go on can only begin again here.
+  if (held_.empty() && c != '<') return Character(c);
+  held_ += c;
+  ReplyTag tag{};
+  switch (MatchTag(held_, tag)) {
+    case Match::kBeginning:
+      break;
+    case Match::kTag:
+      held_.clear();
+      if (!Act(tag, false)) Literal(TextOf(tag));
+      break;
+    case Match::kNone:
+      held_.pop_back();
+      Literal(std::exchange(held_, {}));
+      if (c == '<' && MatchTag("<", tag) == Match::kBeginning) {
+        held_ = "<";
+      } else {
+        Character(c);
+      }
+      break;
+  }
 }
 
 void ReplyParser::Push(ReplyTag tag, std::vector<ReplyPart>& parts) {
   parts_ = &parts;
+  if (!quote_.empty()) EndQuote(!quote_code_.Inside());
   Literal(std::exchange(held_, {}));
   if (!Act(tag, true)) Literal(TextOf(tag));
   parts_ = nullptr;
@@ -168,6 +179,7 @@ void ReplyParser::Push(ReplyTag tag, std::vector<ReplyPart>& parts) {
 
 void ReplyParser::Finish(std::vector<ReplyPart>& parts) {
   parts_ = &parts;
+  if (!quote_.empty()) EndQuote(!quote_code_.Inside());
   Literal(std::exchange(held_, {}));
   if (state_ == State::kCall || state_ == State::kJsonCall) GiveUpCall();
   Emit(in_reasoning() ? ReplyChannel::kReasoning : ReplyChannel::kAnswer,
@@ -193,6 +205,8 @@ void ReplyParser::Character(char c) {
       Answer(c);
       return;
     case State::kReasoning:
+      code_.Push(c);
+      if (c == '\n' && !code_.InFence()) fence_opens_ = 0;
       if (IsWhite(c)) {
         if (!fresh_) white_ += c;
         return;
@@ -251,14 +265,54 @@ bool ReplyParser::Act(ReplyTag tag, bool by_id) {
 
 bool ReplyParser::ActInReasoning(ReplyTag tag, bool by_id) {
   if (tag == ReplyTag::kThinkClose) {
+    if (!by_id && IsQuoted()) return false;
+    if (!by_id && code_.InInline()) {
+      // Inline code, if it ends in this line.
+      quote_ = TextOf(tag);
+      quote_code_ = code_;
+      for (const char c : quote_) quote_code_.Push(c);
+      return true;
+    }
     CloseReasoning();
     return true;
   }
-  if (tag == ReplyTag::kThinkOpen) return fresh_;
+  if (tag == ReplyTag::kThinkOpen) {
+    if (code_.InFence()) ++fence_opens_;
+    return fresh_;
+  }
   const bool opens = tag == ReplyTag::kCallsOpen || tag == ReplyTag::kCallOpen;
   if (!opens || !by_id || !options_.tool_calls) return false;
   Open(tag);
   return true;
+}
+
+// Whether </think> is text of the fenced code that the reasoning is in.
+bool ReplyParser::IsQuoted() {
+  if (!code_.InFence()) return false;
+  if (fence_opens_ == 0) return !code_.BeginsLine();
+  --fence_opens_;
+  return true;
+}
+
+void ReplyParser::FeedQuote(char c) {
+  if (c != '`' && !quote_code_.Inside()) {
+    EndQuote(true);
+    return Feed(c);
+  }
+  if (c == '\n') {
+    EndQuote(false);
+    return Feed(c);
+  }
+  quote_ += c;
+  quote_code_.Push(c);
+}
+
+// It is known now what was held back: text, or the end of the reasoning and what follows that.
+void ReplyParser::EndQuote(bool quoted) {
+  const std::string held = std::exchange(quote_, {});
+  if (quoted) return Literal(held);
+  CloseReasoning();
+  for (const char c : std::string_view(held).substr(TextOf(ReplyTag::kThinkClose).size())) Feed(c);
 }
 
 bool ReplyParser::ActInAnswer(ReplyTag tag, bool by_id) {
@@ -324,6 +378,7 @@ bool ReplyParser::ActInJsonCall(ReplyTag tag, bool by_id) {
 
 void ReplyParser::CloseReasoning() {
   white_.clear();
+  code_ = {};
   state_ = State::kAfter;
   closed_ = had_reasoning_ = true;
 }

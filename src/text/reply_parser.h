@@ -9,8 +9,14 @@
 // - A reply begins in the state that its prompt sets: inside reasoning when the prompt ends in an
 //   open <think>. Otherwise <think> opens reasoning when it is the first text of the reply that is
 //   not white space. A second one directly after it is dropped.
-// - </think> closes reasoning wherever it stands in it. As the first text of a reply it closes an
-//   empty one. Repeated directly after itself it is dropped.
+// - </think> as a token closes reasoning wherever it stands in it. Spelled in bytes it is text
+// where
+//   the reasoning quotes it: in inline code, and in fenced code. So that code which is never closed
+//   does not swallow the answer, inline code ends with its line (the tag is held back until it is
+//   known), and in fenced code a </think> that begins its line closes the reasoning all the same,
+//   unless it belongs to a <think> in that block.
+// - As the first text of a reply </think> closes an empty one. Repeated directly after itself it is
+// dropped.
 // - Anywhere else <think> and </think> are text: in the answer, above all in its code.
 // - Reasoning that is not closed is reasoning to the end.
 // - White space (ASCII) directly after <think>, before and after </think>, and after a tool call is
@@ -66,7 +72,11 @@ std::string_view TextOf(ReplyTag tag);
 class MarkdownCode {
  public:
   void Push(char c);
-  bool Inside();  // of what comes next, which is no backtick, tilde or line break
+  // Of what comes next, which is no backtick, tilde or line break.
+  bool Inside();
+  bool InFence();   // inside a block, and not in its first or last line
+  bool InInline();  // in inline code, or in what is the first line of a block if nothing ends it
+  bool BeginsLine() const { return blank_; }
 
  private:
   void EndRun();
@@ -117,12 +127,16 @@ class ReplyParser {
   Match MatchTag(std::string_view text, ReplyTag& tag) const;
   bool MayComeHere(ReplyTag tag) const;
 
+  void Feed(char c);
   void Character(char c);
   void Answer(char c);
   void Literal(std::string_view text);
   // False: the tag means nothing here and is text.
   bool Act(ReplyTag tag, bool by_id);
   bool ActInReasoning(ReplyTag tag, bool by_id);
+  bool IsQuoted();
+  void FeedQuote(char c);
+  void EndQuote(bool quoted);
   bool ActInAnswer(ReplyTag tag, bool by_id);
   bool ActInCall(ReplyTag tag);
   bool ActInJsonCall(ReplyTag tag, bool by_id);
@@ -139,6 +153,9 @@ class ReplyParser {
   bool had_reasoning_ = false;
   bool closed_ = false;        // in kAfter: what came before was </think>
   std::string held_;           // may become a tag that is looked for by its bytes
+  std::string quote_;          // </think> and what follows it, which may be inline code
+  MarkdownCode quote_code_;    // at the end of it
+  int fence_opens_ = 0;        // <think> in the fenced code of the reasoning, without its </think>
   std::string white_;          // of which is not known yet whether it is dropped
   std::string call_;           // the tool call so far, tags included
   std::size_t separator_ = 0;  // where in it the first separator is; 0: there is none

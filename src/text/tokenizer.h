@@ -43,7 +43,8 @@ struct TokenizerSpec {
       false;                // llama-bpe: a whole pre-token that is in the vocabulary is taken as is
   std::optional<bool> nfc;  // normalize to NFC; unset: as the pre-tokenizer's row says, as for GGUF
   std::unordered_map<TokenId, AddedTokenRule> added_rules;  // only for tokens with unusual rules
-  std::string chat_template;  // Jinja source as the file carries it; may be empty
+  std::string chat_template;         // Jinja source as the file carries it; may be empty
+  std::string chat_template_origin;  // for messages: the file, and the key in it; may be empty
 };
 
 // Reads a Hugging Face tokenizer.json. Throws Error(kInvalidFile) naming `source` and what is

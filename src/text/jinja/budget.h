@@ -31,7 +31,7 @@ class Fault : public std::runtime_error {
 }
 
 struct Limits {
-  uint64_t steps = uint64_t{4} << 20;    // about half a second of evaluation
+  uint64_t steps = uint64_t{4} << 20;    // a tenth of a second of evaluation, at most one
   uint64_t bytes = uint64_t{256} << 20;  // of strings and containers that live at the same time
   uint64_t output = uint64_t{64} << 20;  // of the rendered prompt
   int depth = 600;                       // of nested evaluation: macros, loops, expressions
@@ -51,6 +51,8 @@ class Budget {
   }
   // Work on `bytes` of text: copying is quick, so many bytes are one step.
   void Work(std::size_t bytes) { Step(1 + bytes / 64); }
+  // Work on every character of them: reading it and looking it up.
+  void WorkOnCharacters(std::size_t bytes) { Step(1 + bytes / 8); }
 
   void Take(std::size_t bytes) {
     bytes_ += bytes;
@@ -96,6 +98,25 @@ class Budget {
   uint64_t steps_ = 0;
   uint64_t bytes_ = 0;
   int depth_ = 0;
+};
+
+// Work in pieces of which each is less than a step.
+class Meter {
+ public:
+  explicit Meter(Budget& budget) : budget_(budget) {}
+
+  void Count(std::size_t bytes) {
+    pending_ += bytes;
+    if (pending_ < kStep) return;
+    budget_.Step(pending_ / kStep);
+    pending_ %= kStep;
+  }
+
+ private:
+  static constexpr std::size_t kStep = 64;  // as Budget::Work
+
+  Budget& budget_;
+  std::size_t pending_ = 0;
 };
 
 // Bytes taken from a budget; given back when it goes. Without a budget (the template's literals,

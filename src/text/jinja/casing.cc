@@ -88,7 +88,7 @@ Text ChangeCase(Budget& budget, const Text& text, CaseChange change) {
   const std::string& bytes = text.bytes();
   std::vector<char32_t> codes;
   const Charge charge(&budget, 4 * bytes.size());
-  budget.Step(bytes.size() / 8);
+  budget.WorkOnCharacters(bytes.size());
   codes.reserve(bytes.size());
   for (std::size_t at = 0; at < bytes.size();) {
     const Utf8Char next = DecodeUtf8(bytes.data(), at);
@@ -166,7 +166,8 @@ bool Passes(char32_t code, CharTest test) {
 }
 
 // Whether there is a character of the wanted case and none of the others.
-bool IsOfCase(std::string_view text, bool upper) {
+bool IsOfCase(Budget& budget, std::string_view text, bool upper) {
+  budget.WorkOnCharacters(text.size());
   bool found = false;
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char next = DecodeUtf8(text.data(), at);
@@ -183,7 +184,8 @@ bool IsOfCase(std::string_view text, bool upper) {
 
 }  // namespace
 
-bool AllAre(std::string_view text, CharTest test) {
+bool AllAre(Budget& budget, std::string_view text, CharTest test) {
+  budget.WorkOnCharacters(text.size());
   if (text.empty()) return test == CharTest::kAscii || test == CharTest::kPrintable;
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char next = DecodeUtf8(text.data(), at);
@@ -193,7 +195,8 @@ bool AllAre(std::string_view text, CharTest test) {
   return true;
 }
 
-bool IsUpperText(std::string_view text) { return IsOfCase(text, true); }
-bool IsLowerText(std::string_view text) { return IsOfCase(text, false); }
+bool IsUpperText(Budget& budget, std::string_view text) { return IsOfCase(budget, text, true); }
+bool IsLowerText(Budget& budget, std::string_view text) { return IsOfCase(budget, text, false); }
+bool IsAlnum(char32_t code) { return Passes(code, CharTest::kAlnum); }
 
 }  // namespace fathom::jinja

@@ -19,11 +19,13 @@ Text ChangeCase(Budget& budget, const Text& text, CaseChange change);
 bool IsSpace(char32_t code);      // as str.isspace() and the \s of regular expressions
 bool IsLineBreak(char32_t code);  // as str.splitlines()
 
+bool IsAlnum(char32_t code);  // as str.isalnum()
+
 enum class CharTest { kAlpha, kDecimal, kDigit, kNumeric, kAlnum, kSpace, kAscii, kPrintable };
 // "".isalpha() and so on: whether the text is not empty and all of it passes (kAscii and kPrintable
 // take the empty text, too).
-bool AllAre(std::string_view text, CharTest test);
-bool IsUpperText(std::string_view text);
-bool IsLowerText(std::string_view text);
+bool AllAre(Budget& budget, std::string_view text, CharTest test);
+bool IsUpperText(Budget& budget, std::string_view text);
+bool IsLowerText(Budget& budget, std::string_view text);
 
 }  // namespace fathom::jinja

@@ -34,9 +34,10 @@ void ForEveryCharacter(Use use) {
   }
 }
 
+constexpr Limits kNone{.steps = UINT64_MAX, .bytes = SIZE_MAX};
+
 TEST(Casing, ChangesEveryCharacterAsPythonDoes) {
   const Json golden = ReadCaseGolden();
-  constexpr Limits kNone{.steps = UINT64_MAX, .bytes = SIZE_MAX};
   const std::pair<const char*, CaseChange> changes[] = {{"upper", CaseChange::kUpper},
                                                         {"lower", CaseChange::kLower},
                                                         {"title", CaseChange::kTitle},
@@ -53,6 +54,7 @@ TEST(Casing, ChangesEveryCharacterAsPythonDoes) {
 
 TEST(Casing, AnswersForEveryCharacterAsPythonDoes) {
   const Json golden = ReadCaseGolden();
+  Budget budget(kNone);
   const auto check = [&](const char* name, auto passes) {
     std::string all;
     ForEveryCharacter([&](const std::string& text) { all += passes(text) ? '1' : '0'; });
@@ -63,10 +65,11 @@ TEST(Casing, AnswersForEveryCharacterAsPythonDoes) {
                                                     {"isnumeric", CharTest::kNumeric},
                                                     {"isspace", CharTest::kSpace}};
   for (const auto& [name, test] : tests) {
-    check(name, [wanted = test](const std::string& text) { return AllAre(text, wanted); });
+    check(name,
+          [&, wanted = test](const std::string& text) { return AllAre(budget, text, wanted); });
   }
-  check("isupper", IsUpperText);
-  check("islower", IsLowerText);
+  check("isupper", [&](const std::string& text) { return IsUpperText(budget, text); });
+  check("islower", [&](const std::string& text) { return IsLowerText(budget, text); });
 }
 
 }  // namespace

@@ -35,12 +35,12 @@ std::optional<int64_t> IndexIn(int64_t index, int64_t size) {
   return index;
 }
 
-bool ContainsText(const Value& container, const Value& item) {
+bool ContainsText(Budget& budget, const Value& container, const Value& item) {
   if (!item.IsString()) {
     if (item.IsUndefined()) FailUndefined(item);
     Fail("'in' on a string needs a string, not " + Named(item));
   }
-  return container.view().find(item.view()) != std::string_view::npos;
+  return FindText(budget, container.view(), item.view()) != std::string_view::npos;
 }
 
 // The resolved parts of a slice: `count` items from `start`, `step` apart.
@@ -78,8 +78,10 @@ SlicePlan PlanSlice(int64_t size, const Value& start, const Value& stop, const V
 // ---- Characters
 // ----------------------------------------------------------------------------------
 
-Characters::Characters(const StringObject& string) : string_(string) {
+Characters::Characters(Budget& budget, const StringObject& string) : string_(string) {
   if (string.ascii()) return;
+  budget.WorkOnCharacters(string.text.size());
+  charge_ = Charge(&budget, sizeof(uint32_t) * (string.chars + 1));
   bytes_.reserve(string.chars + 1);
   for (std::size_t at = 0; at < string.text.size();) {
     bytes_.push_back(static_cast<uint32_t>(at));
@@ -191,10 +193,9 @@ std::vector<Value> ToVector(Budget& budget, const Value& iterable) {
 bool Contains(Budget& budget, const Value& container, const Value& item) {
   switch (container.kind()) {
     case Kind::kString:
-      budget.Work(container.text().size());
-      return ContainsText(container, item);
+      return ContainsText(budget, container, item);
     case Kind::kDict:
-      return container.As<DictObject>().Find(item) != nullptr;
+      return container.As<DictObject>().Find(budget, item) != nullptr;
     case Kind::kDictView: {
       const auto& view = container.As<DictViewObject>();
       if (view.part == DictViewObject::Part::kKeys) return Contains(budget, view.dict, item);
@@ -223,7 +224,7 @@ std::optional<Value> Subscript(Budget& budget, const Value& container, const Val
       FailUndefined(container);
     case Kind::kDict: {
       const bool hashable = !key.Is(Kind::kList) && !key.Is(Kind::kDict);
-      const Value* found = hashable ? container.As<DictObject>().Find(key) : nullptr;
+      const Value* found = hashable ? container.As<DictObject>().Find(budget, key) : nullptr;
       if (found == nullptr) return std::nullopt;
       return *found;
     }
@@ -241,8 +242,7 @@ std::optional<Value> Subscript(Budget& budget, const Value& container, const Val
   if (container.Is(Kind::kRange)) return Value::Int(container.As<RangeObject>().At(*index));
   if (!container.IsString()) return container.items()[static_cast<std::size_t>(*index)];
   const auto& string = container.As<StringObject>();
-  if (!string.ascii()) budget.Work(string.text.size());
-  const Characters characters(string);
+  const Characters characters(budget, string);
   return CharacterFrom(budget, container, characters.ByteOf(*index), characters.ByteOf(*index + 1));
 }
 
@@ -258,7 +258,7 @@ Value Slice(Budget& budget, const Value& container, const Value& start, const Va
   const SlicePlan plan = PlanSlice(*LengthOf(container), start, stop, step);
   if (container.Is(Kind::kRange)) {
     const auto& range = container.As<RangeObject>();
-    if (plan.count == 0) return MakeRange(0, 0, 1);
+    if (plan.count == 0) return MakeRange(budget, 0, 0, 1);
     int64_t stride = 0, stop_at = 0;
     const int64_t first = range.At(plan.start);
     if (__builtin_mul_overflow(range.step, plan.step, &stride) ||
@@ -266,7 +266,7 @@ Value Slice(Budget& budget, const Value& container, const Value& start, const Va
         __builtin_add_overflow(first, stop_at, &stop_at)) {
       Refuse("a slice of so wide a range");
     }
-    return MakeRange(first, stop_at, stride);
+    return MakeRange(budget, first, stop_at, stride);
   }
   budget.Step(static_cast<uint64_t>(plan.count) / 8);
   if (container.IsSequence()) {
@@ -279,8 +279,7 @@ Value Slice(Budget& budget, const Value& container, const Value& start, const Va
                                      : MakeTuple(&budget, std::move(items));
   }
   const auto& string = container.As<StringObject>();
-  if (!string.ascii()) budget.Work(string.text.size());
-  const Characters characters(string);
+  const Characters characters(budget, string);
   TextBuilder out(budget);
   if (plan.step == 1 && plan.count > 0) {
     out.Append(string.text, characters.ByteOf(plan.start),

@@ -65,22 +65,23 @@ Value Interpreter::Evaluate(const Expr& expr, const ScopePtr& scope) {
     case ExprKind::kCondition:
       if (Truth(Evaluate(*expr.parts[0], scope))) return Evaluate(*expr.parts[1], scope);
       if (expr.parts[2] != nullptr) return Evaluate(*expr.parts[2], scope);
-      return MakeUndefined("the 'if' without 'else' was false");
+      return MakeUndefined(budget_, "the 'if' without 'else' was false");
   }
   return {};
 }
 
 Value Interpreter::Lookup(const Expr& name, const ScopePtr& scope) {
-  for (const Scope* at = scope.get(); at != nullptr; at = at->parent.get()) {
-    if (const Value* found = at->Find(name.symbol)) return *found;
+  const Value* found = nullptr;
+  std::size_t passed = 0;  // scopes and variables
+  for (const Scope* at = scope.get(); at != nullptr && found == nullptr; at = at->parent.get()) {
+    found = at->Find(name.symbol);
+    passed += 8 + at->values.size();
   }
+  budget_.Step(passed / 64);
+  if (found != nullptr) return *found;
   const std::string& text = template_.names[static_cast<std::size_t>(name.symbol)];
-  if (IsGlobal(text)) {
-    auto function = std::make_shared<FunctionObject>();
-    function->name = text;
-    return {Kind::kFunction, std::move(function)};
-  }
-  return MakeUndefined("'" + text + "' is undefined");
+  if (IsGlobal(text)) return MakeFunction(budget_, text);
+  return MakeUndefined(budget_, "'" + text + "' is undefined");
 }
 
 std::vector<Value> Interpreter::EvaluateAll(const std::vector<ExprPtr>& parts,
@@ -92,7 +93,7 @@ std::vector<Value> Interpreter::EvaluateAll(const std::vector<ExprPtr>& parts,
 }
 
 Value Interpreter::EvaluateDict(const Expr& expr, const ScopePtr& scope) {
-  DictBuilder dict(&budget_);
+  DictBuilder dict(budget_);
   for (std::size_t i = 0; i + 1 < expr.parts.size(); i += 2) {
     const Value key = Evaluate(*expr.parts[i], scope);
     dict.Set(key, Evaluate(*expr.parts[i + 1], scope));
@@ -155,15 +156,21 @@ Value Interpreter::EvaluateCompare(const Expr& expr, const ScopePtr& scope) {
 // ---- Calls
 // ---------------------------------------------------------------------------------------
 
+// What a named argument takes beside the bytes of its name.
+constexpr std::size_t kNamedBytes = sizeof(std::pair<std::string, Value>);
+
 Arguments Interpreter::EvaluateArguments(const CallArguments& arguments, const ScopePtr& scope) {
   Arguments result;
+  result.charge = Charge(&budget_, 0);
   result.positional = EvaluateAll(arguments.positional, scope);
   for (const auto& [name, value] : arguments.named) {
     result.named.emplace_back(name, Evaluate(*value, scope));
+    result.charge.Grow(kNamedBytes + name.size());
   }
   if (arguments.more_positional != nullptr) {
     for (Value& value : ToVector(budget_, Evaluate(*arguments.more_positional, scope))) {
       result.positional.push_back(std::move(value));
+      result.charge.Grow(sizeof(Value));
     }
   }
   if (arguments.more_named != nullptr) {
@@ -171,6 +178,9 @@ Arguments Interpreter::EvaluateArguments(const CallArguments& arguments, const S
     if (!more.Is(Kind::kDict)) Fail("what follows '**' in a call must be a dict");
     for (const auto& [key, value] : more.As<DictObject>().items()) {
       if (!key.IsString()) Fail("the names of arguments must be strings");
+      // Each is compared with those before it, and copied.
+      budget_.Step(result.named.size() / 8 + key.text().size() / 64);
+      result.charge.Grow(kNamedBytes + key.text().size());
       const auto same = [&key = key](const auto& known) { return known.first == key.view(); };
       if (std::any_of(result.named.begin(), result.named.end(), same)) {
         Fail("the argument '" + std::string(key.view()) + "' is given twice");
@@ -214,25 +224,27 @@ Value Interpreter::GetAttribute(const Value& object, const std::string& name) {
     if (name == "name") return MakeString(&budget_, signature.name, Origin::kTemplate);
     if (name == "arguments") Refuse("the attribute 'arguments' of a macro");
   }
-  if (std::optional<Value> found = Attribute(object, name)) return *found;
+  if (std::optional<Value> found = Attribute(budget_, object, name)) return *found;
   if (object.Is(Kind::kDict)) {
-    if (const Value* found = object.As<DictObject>().Find(std::string_view(name))) return *found;
+    if (const Value* found = object.As<DictObject>().Find(budget_, std::string_view(name)))
+      return *found;
   }
-  return MakeUndefined("a value of type '" + std::string(TypeName(object.kind())) +
-                       "' has no attribute '" + name + "'");
+  return MakeUndefined(budget_, "a value of type '" + std::string(TypeName(object.kind())) +
+                                    "' has no attribute '" + name + "'");
 }
 
 Value Interpreter::GetItem(const Value& object, const Value& key) {
   if (std::optional<Value> found = Subscript(budget_, object, key)) return *found;
   if (key.IsString()) {
+    budget_.Work(key.text().size());
     const std::string name(key.view());
     if (object.Is(Kind::kLoop)) return LoopAttribute(object, name);
-    if (std::optional<Value> found = Attribute(object, name)) return *found;
+    if (std::optional<Value> found = Attribute(budget_, object, name)) return *found;
   }
   TextBuilder shown(budget_);
   if (key.IsString() || key.IsNumber()) AppendRepr(budget_, key, shown);
-  return MakeUndefined("a value of type '" + std::string(TypeName(object.kind())) +
-                       "' has no item " + shown.Finish().bytes());
+  return MakeUndefined(budget_, "a value of type '" + std::string(TypeName(object.kind())) +
+                                    "' has no item " + shown.Finish().bytes());
 }
 
 }  // namespace fathom::jinja

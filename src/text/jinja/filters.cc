@@ -66,25 +66,35 @@ const std::unordered_map<std::string_view, Test> kPlainTests = {
     {"even", [](In in, const Value& v, const Value*) { return DividesBy(in, v, 2, 0); }},
     {"false",
      [](In, const Value& v, const Value*) { return v.Is(Kind::kBool) && v.integer() == 0; }},
-    {"filter", [](In, const Value& v, const Value*) { return v.IsString() && IsFilter(v.view()); }},
+    {"filter",
+     [](In in, const Value& v, const Value*) {
+       if (!v.IsString()) return false;
+       in.budget().Work(v.text().size());
+       return IsFilter(v.view());
+     }},
     {"float", [](In, const Value& v, const Value*) { return v.Is(Kind::kFloat); }},
     {"integer", [](In, const Value& v, const Value*) { return v.Is(Kind::kInt); }},
     {"iterable",
      [](In, const Value& v, const Value*) { return IsIterable(v) || v.Is(Kind::kLoop); }},
-    {"lower",
-     [](In in, const Value& v, const Value*) { return IsLowerText(ToStr(in.budget(), v).view()); }},
+    {"lower", [](In in, const Value& v,
+                 const Value*) { return IsLowerText(in.budget(), ToStr(in.budget(), v).view()); }},
     {"mapping", [](In, const Value& v, const Value*) { return v.Is(Kind::kDict); }},
     {"none", [](In, const Value& v, const Value*) { return v.IsNone(); }},
     {"number", [](In, const Value& v, const Value*) { return v.IsNumber(); }},
     {"odd", [](In in, const Value& v, const Value*) { return DividesBy(in, v, 2, 1); }},
     {"sequence", IsSequenceTest},
     {"string", [](In, const Value& v, const Value*) { return v.IsString(); }},
-    {"test", [](In, const Value& v, const Value*) { return v.IsString() && IsTest(v.view()); }},
+    {"test",
+     [](In in, const Value& v, const Value*) {
+       if (!v.IsString()) return false;
+       in.budget().Work(v.text().size());
+       return IsTest(v.view());
+     }},
     {"true",
      [](In, const Value& v, const Value*) { return v.Is(Kind::kBool) && v.integer() != 0; }},
     {"undefined", [](In, const Value& v, const Value*) { return v.IsUndefined(); }},
-    {"upper",
-     [](In in, const Value& v, const Value*) { return IsUpperText(ToStr(in.budget(), v).view()); }},
+    {"upper", [](In in, const Value& v,
+                 const Value*) { return IsUpperText(in.budget(), ToStr(in.budget(), v).view()); }},
 };
 
 bool TestEqual(In in, const Value& a, const Value* b) { return Equal(in.budget(), a, *b); }
@@ -127,6 +137,21 @@ const std::unordered_map<std::string_view, Test> kTestsWithArgument = {
 bool IsFilter(std::string_view name) {
   return Find(name) != nullptr ||
          std::find(kRefused.begin(), kRefused.end(), name) != kRefused.end();
+}
+
+std::vector<std::string_view> FilterNames() {
+  std::vector<std::string_view> names(kRefused.begin(), kRefused.end());
+  AddTextFilterNames(names);
+  AddSequenceFilterNames(names);
+  return names;
+}
+
+std::vector<std::string_view> TestNames() {
+  std::vector<std::string_view> names;
+  for (const auto* tests : {&kPlainTests, &kTestsWithArgument}) {
+    for (const auto& [name, test] : *tests) names.push_back(name);
+  }
+  return names;
 }
 
 bool IsTest(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/jinja/format.h"
 #include "text/jinja/value.h"
@@ -14,6 +15,9 @@ class Interpreter;
 // Whether Jinja has one of that name; some of them are refused when they are used.
 bool IsFilter(std::string_view name);
 bool IsTest(std::string_view name);
+// All of those names, in no order.
+std::vector<std::string_view> FilterNames();
+std::vector<std::string_view> TestNames();
 
 Value CallFilter(Interpreter& interpreter, const std::string& name, const Value& input,
                  const Arguments& arguments);
@@ -28,6 +32,8 @@ using Filter = Value (*)(Interpreter& interpreter, const Value& input, const Arg
 // Each gives the filters of its own file; null for a name that is not one of them.
 Filter FindTextFilter(std::string_view name);      // text_filters.cc
 Filter FindSequenceFilter(std::string_view name);  // sequence_filters.cc
+void AddTextFilterNames(std::vector<std::string_view>& names);
+void AddSequenceFilterNames(std::vector<std::string_view>& names);
 
 Value ToJson(Interpreter& interpreter, const Value& input, const Arguments& arguments);
 

@@ -155,9 +155,9 @@ void WriteNumber(const Spec& spec, NumberText number, TextBuilder& out) {
   Pad(spec, '>', Text(text, Origin::kData), static_cast<int64_t>(text.size()), out);
 }
 
-void WriteText(const Spec& spec, const Value& string, TextBuilder& out) {
+void WriteText(Budget& budget, const Spec& spec, const Value& string, TextBuilder& out) {
   const auto& object = string.As<StringObject>();
-  const Characters characters(object);
+  const Characters characters(budget, object);
   const int64_t chars =
       spec.precision ? std::min(*spec.precision, characters.size()) : characters.size();
   Pad(spec, '<', object.text.Slice(0, characters.ByteOf(chars)), chars, out);
@@ -191,6 +191,8 @@ class Percent {
         out_(budget) {}
 
   Value Run() {
+    // What a directive reads besides what it writes.
+    budget_.Work(text_.size());
     std::size_t done = 0;
     while (at_ < text_.size()) {
       const std::size_t percent = text_.find('%', at_);
@@ -282,7 +284,7 @@ class Percent {
     if (!values_.Is(Kind::kDict)) Fail("a format string with names needs a dict");
     next_ = 1;
     const std::string key(text_.substr(begin, at_ - 1 - begin));
-    const Value* value = values_.As<DictObject>().Find(std::string_view(key));
+    const Value* value = values_.As<DictObject>().Find(budget_, std::string_view(key));
     if (value == nullptr) Fail("the format string asks for '" + key + "', which is not there");
     return *value;
   }
@@ -302,7 +304,7 @@ class Percent {
         spec.fill = " ";
         TextBuilder text(budget_);
         spec.type == 's' ? AppendStr(budget_, value, text) : AppendRepr(budget_, value, text);
-        return WriteText(spec, MakeString(&budget_, text.Finish()), out_);
+        return WriteText(budget_, spec, MakeString(&budget_, text.Finish()), out_);
       }
       case 'c':
         if (spec.align == '=') spec.align = '>';
@@ -411,7 +413,7 @@ void FormatValue(Budget& budget, const Value& value, std::string_view text, Text
         spec.grouping != '\0') {
       Fail("the format '" + std::string(text) + "' cannot show a string");
     }
-    return WriteText(spec, value, out);
+    return WriteText(budget, spec, value, out);
   }
   if (!value.IsNumber()) FailType(spec.type, value);
   if (value.IsInteger() && is_type("bcdoxX")) {
@@ -446,6 +448,7 @@ class Brace {
   Text Run(const Text& format, int depth) {
     if (depth > 1) Fail("format fields nest too deep");
     const std::string_view text = format.view();
+    budget_.Work(text.size());
     TextBuilder out(budget_);
     std::size_t done = 0;
     for (std::size_t at = 0; at < text.size();) {

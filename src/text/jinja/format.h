@@ -14,6 +14,7 @@ namespace fathom::jinja {
 struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
+  Charge charge;  // of both lists
 };
 
 Value PercentFormat(Budget& budget, const Value& format, const Value& values);

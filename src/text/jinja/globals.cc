@@ -12,12 +12,13 @@ namespace {
 constexpr std::array<std::string_view, 8> kGlobals = {
     "range", "dict", "namespace", "raise_exception", "strftime_now", "cycler", "joiner", "lipsum"};
 
-Value CallRange(const Arguments& arguments) {
+Value CallRange(Budget& budget, const Arguments& arguments) {
   const Bound bound("range", arguments, {"start", "stop", "step"}, 1, false);
   const int64_t first = bound.Integer(0, 0);
   const int64_t step = bound.Integer(2, 1);
   if (step == 0) Fail("range() cannot have step 0");
-  return bound[1] == nullptr ? MakeRange(0, first, 1) : MakeRange(first, bound.Integer(1, 0), step);
+  if (bound[1] == nullptr) return MakeRange(budget, 0, first, 1);
+  return MakeRange(budget, first, bound.Integer(1, 0), step);
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ bool IsGlobal(std::string_view name) {
 // dict(mapping or pairs, name=value, ...)
 Value Interpreter::MakeDict(const Arguments& arguments) {
   if (arguments.positional.size() > 1) Fail("'dict' takes at most 1 argument");
-  DictBuilder dict(&budget_);
+  DictBuilder dict(budget_);
   for (const Value& given : arguments.positional) {
     if (given.Is(Kind::kDict)) {
       for (const auto& [key, value] : given.As<DictObject>().items()) dict.Set(key, value);
@@ -62,7 +63,7 @@ Value Interpreter::MakeNamespace(const Arguments& arguments) {
   for (const auto& [key, value] : dict.As<DictObject>().items()) {
     if (key.IsString()) CheckNamespaceName(key.view());
     space->nesting = NestingAround(value, space->nesting);
-    space->attributes.Set(key, value);
+    space->attributes.Set(budget_, key, value);
   }
   namespaces_.push_back(space);
   return {Kind::kNamespace, std::move(space)};
@@ -72,6 +73,7 @@ Value Interpreter::FormatNow(const Arguments& arguments) {
   const Bound bound("strftime_now", arguments, {"format"}, 1);
   const std::string format(bound.String(0).view());
   if (now_ == nullptr) Refuse("the date");
+  budget_.WorkOnCharacters(format.size());
   const std::tm now = now_();
   // Empty results are told from full buffers by a mark at the end.
   constexpr std::size_t kLongest = 1024;
@@ -83,7 +85,7 @@ Value Interpreter::FormatNow(const Arguments& arguments) {
 
 Value Interpreter::CallGlobal(const std::string& name, const Arguments& arguments) {
   budget_.Step();
-  if (name == "range") return CallRange(arguments);
+  if (name == "range") return CallRange(budget_, arguments);
   if (name == "dict") return MakeDict(arguments);
   if (name == "namespace") return MakeNamespace(arguments);
   if (name == "strftime_now") return FormatNow(arguments);
@@ -91,7 +93,9 @@ Value Interpreter::CallGlobal(const std::string& name, const Arguments& argument
     const Bound bound(name, arguments, {"message"}, 1);
     TextBuilder message(budget_);
     AppendStr(budget_, *bound[0], message);
-    Fail(message.Finish().bytes());
+    // No more than is shown of it.
+    constexpr std::size_t kLongest = 4096;
+    Fail(message.Finish().bytes().substr(0, kLongest));
   }
   if (name == "cycler") {
     if (!arguments.named.empty()) Fail("'cycler' takes no named arguments");
@@ -100,12 +104,15 @@ Value Interpreter::CallGlobal(const std::string& name, const Arguments& argument
     for (const Value& item : arguments.positional) {
       cycler->nesting = NestingAround(item, cycler->nesting);
     }
+    cycler->charge =
+        Charge(&budget_, sizeof(CyclerObject) + sizeof(Value) * arguments.positional.size());
     cycler->items = arguments.positional;
     return {Kind::kCycler, std::move(cycler)};
   }
   if (name == "joiner") {
     const Bound bound(name, arguments, {"sep"}, 0);
     auto joiner = std::make_shared<JoinerObject>();
+    joiner->charge = Charge(&budget_, sizeof(JoinerObject));
     joiner->separator = bound.Or(0, MakeString(&budget_, ", "));
     joiner->nesting = NestingAround(joiner->separator);
     return {Kind::kJoiner, std::move(joiner)};

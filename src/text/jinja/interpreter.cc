@@ -17,17 +17,27 @@ const Value* Scope::Find(int symbol) const {
 }
 
 void Scope::Set(int symbol, Value value) {
+  budget.Step(values.size() / 64);
   for (auto& [known, old] : values) {
     if (known == symbol) {
       old = std::move(value);
       return;
     }
   }
+  charge.Grow(2 * sizeof(values[0]));  // a vector has up to as much again in reserve
   values.emplace_back(symbol, std::move(value));
 }
 
+void Scope::Clear() {
+  values.clear();
+  charge = Charge(&budget, sizeof(Scope));
+}
+
 Interpreter::Interpreter(const Template& source, const Limits& limits, std::function<std::tm()> now)
-    : template_(source), now_(std::move(now)), budget_(limits), root_(std::make_shared<Scope>()) {
+    : template_(source),
+      now_(std::move(now)),
+      budget_(limits),
+      root_(std::make_shared<Scope>(budget_)) {
   for (std::size_t i = 0; i < source.names.size(); ++i) {
     const int symbol = static_cast<int>(i);
     if (source.names[i] == "loop") loop_symbol_ = symbol;
@@ -62,7 +72,7 @@ Text Interpreter::Run() {
 }
 
 ScopePtr Interpreter::NewScope(const ScopePtr& parent) {
-  auto scope = std::make_shared<Scope>();
+  auto scope = std::make_shared<Scope>(budget_);
   scope->parent = parent;
   return scope;
 }
@@ -180,7 +190,7 @@ void Interpreter::Assign(const Expr& target, const Value& value, const ScopePtr&
     auto& object = space.As<NamespaceObject>();
     const Value name = MakeString(&budget_, target.name, Origin::kTemplate);
     object.nesting = NestingAround(value, object.nesting);
-    object.attributes.Set(name, value);
+    object.attributes.Set(budget_, name, value);
     return;
   }
   // A tuple takes an iterable apart.
@@ -211,6 +221,7 @@ bool Interpreter::Pull(LoopObject& loop, const ScopePtr& scope, Value* item) {
     *item = std::exchange(loop.ahead[loop.ahead_at++], Value());
     if (loop.ahead_at == loop.ahead.size()) {
       loop.ahead.clear();
+      loop.ahead_charge = Charge(&budget_, 0);
       loop.ahead_at = 0;
     }
     return true;
@@ -221,6 +232,8 @@ bool Interpreter::Pull(LoopObject& loop, const ScopePtr& scope, Value* item) {
 Interpreter::Flow Interpreter::RunLoop(const Node& node, const ScopePtr& scope,
                                        const Value& iterable, int64_t depth0) {
   auto loop = std::make_shared<LoopObject>();
+  loop->charge = Charge(&budget_, sizeof(LoopObject) + sizeof(Cursor));
+  loop->ahead_charge = Charge(&budget_, 0);
   loop->node = &node;
   loop->scope = scope;
   loop->source = std::make_unique<Cursor>(budget_, iterable);
@@ -237,7 +250,7 @@ Interpreter::Flow Interpreter::RunLoop(const Node& node, const ScopePtr& scope,
     ++loop->index0;
     loop->before = std::exchange(loop->current, item);
     if (inner != nullptr && inner.use_count() == 1) {
-      inner->values.clear();
+      inner->Clear();
     } else {
       inner = NewScope(scope);
     }
@@ -260,6 +273,7 @@ int64_t Interpreter::LoopLength(LoopObject& loop) {
   }
   const ScopePtr scope = loop.scope.lock();
   for (Value item; scope != nullptr && PullFiltered(loop, scope, &item);) {
+    loop.ahead_charge.Grow(sizeof(Value));
     loop.ahead.push_back(item);
   }
   loop.length = loop.index0 + 1 + static_cast<int64_t>(loop.ahead.size() - loop.ahead_at);
@@ -273,6 +287,7 @@ Value Interpreter::LoopAttribute(const Value& value, const std::string& name) {
       const ScopePtr scope = loop.scope.lock();
       Value item;
       if (scope == nullptr || !PullFiltered(loop, scope, &item)) return nullptr;
+      loop.ahead_charge.Grow(sizeof(Value));
       loop.ahead.push_back(item);
     }
     return &loop.ahead[loop.ahead_at];
@@ -287,14 +302,14 @@ Value Interpreter::LoopAttribute(const Value& value, const std::string& name) {
   if (name == "depth") return Value::Int(loop.depth0 + 1);
   if (name == "depth0") return Value::Int(loop.depth0);
   if (name == "previtem") {
-    return loop.index0 == 0 ? MakeUndefined("there is no previous item") : loop.before;
+    return loop.index0 == 0 ? MakeUndefined(budget_, "there is no previous item") : loop.before;
   }
   if (name == "nextitem") {
     const Value* next = peek();
-    return next == nullptr ? MakeUndefined("there is no next item") : *next;
+    return next == nullptr ? MakeUndefined(budget_, "there is no next item") : *next;
   }
-  if (name == "cycle" || name == "changed") return MakeMethod(value, name);
-  return MakeUndefined("a loop has no attribute '" + name + "'");
+  if (name == "cycle" || name == "changed") return MakeMethod(budget_, value, name);
+  return MakeUndefined(budget_, "a loop has no attribute '" + name + "'");
 }
 
 Value Interpreter::CallLoop(const Value& value, const std::string& name,
@@ -311,6 +326,7 @@ Value Interpreter::CallLoop(const Value& value, const std::string& name,
     same = Equal(budget_, loop.last_changed[i], arguments.positional[i]);
   }
   loop.changed_before = true;
+  loop.changed_charge = Charge(&budget_, sizeof(Value) * arguments.positional.size());
   loop.last_changed = arguments.positional;
   return Value::Bool(!same);
 }
@@ -321,7 +337,7 @@ Value Interpreter::CallLoop(const Value& value, const std::string& name,
 Value Interpreter::MakeMacro(const Node& node, const ScopePtr& scope) {
   auto macro = std::make_shared<MacroObject>();
   // The scope lives as long as the macro, that is to the end; its values count for themselves.
-  macro->charge = Charge(&budget_, sizeof(MacroObject) + sizeof(Scope) + 64);
+  macro->charge = Charge(&budget_, sizeof(MacroObject) + 64);
   macro->node = &node;
   macro->scope = scope;
   macros_.push_back(macro);
@@ -339,7 +355,9 @@ void Interpreter::BindMacro(const MacroObject& macro, const Arguments& arguments
   const std::size_t count = signature.parameters.size();
   const std::size_t given = std::min(arguments.positional.size(), count);
   std::vector<std::pair<std::string, Value>> named = arguments.named;
-  const auto take = [&named](const std::string& name, Value* value) {
+  const Charge charge(&budget_, sizeof(named[0]) * named.size());
+  const auto take = [&](const std::string& name, Value* value) {
+    budget_.Step(named.size() / 8);
     for (auto at = named.begin(); at != named.end(); ++at) {
       if (at->first == name) {
         *value = at->second;
@@ -366,12 +384,12 @@ void Interpreter::BindMacro(const MacroObject& macro, const Arguments& arguments
     }
   }
   if (signature.uses_caller && !explicit_caller) {
-    Value caller = MakeUndefined("no caller is defined");
+    Value caller = MakeUndefined(budget_, "no caller is defined");
     take("caller", &caller);
     scope->Set(caller_symbol_, std::move(caller));
   }
   if (signature.uses_kwargs) {
-    DictBuilder rest(&budget_);
+    DictBuilder rest(budget_);
     for (auto& [name, value] : named)
       rest.Set(MakeString(&budget_, name, Origin::kTemplate), value);
     scope->Set(kwargs_symbol_, rest.Finish());
@@ -395,8 +413,9 @@ void Interpreter::BindMacro(const MacroObject& macro, const Arguments& arguments
   for (const std::size_t i : missing) {
     const std::string& name = template_.names[static_cast<std::size_t>(signature.parameters[i])];
     scope->Set(signature.parameters[i],
-               i < first_default ? MakeUndefined("the parameter '" + name + "' was not given")
-                                 : Evaluate(*signature.defaults[i - first_default], scope));
+               i < first_default
+                   ? MakeUndefined(budget_, "the parameter '" + name + "' was not given")
+                   : Evaluate(*signature.defaults[i - first_default], scope));
   }
 }
 

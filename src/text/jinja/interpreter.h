@@ -19,11 +19,16 @@ namespace fathom::jinja {
 
 // The variables of a body. A name that is not here is looked for in the scope around it.
 struct Scope {
-  std::shared_ptr<Scope> parent;
-  std::vector<std::pair<int, Value>> values;
+  explicit Scope(Budget& its_budget) : budget(its_budget) { Clear(); }
 
   const Value* Find(int symbol) const;
   void Set(int symbol, Value value);
+  void Clear();
+
+  Budget& budget;
+  std::shared_ptr<Scope> parent;
+  std::vector<std::pair<int, Value>> values;
+  Charge charge;
 };
 using ScopePtr = std::shared_ptr<Scope>;
 
@@ -46,6 +51,7 @@ struct LoopObject : Object {
   std::optional<int64_t> length;
   std::vector<Value> last_changed;
   bool changed_before = false;
+  Charge charge, ahead_charge, changed_charge;
 };
 
 class Interpreter {

@@ -154,6 +154,7 @@ class Writer {
 
   void WriteString(const Text& text) {
     const std::string& bytes = text.bytes();
+    budget_.WorkOnCharacters(bytes.size());
     out_.Append("\"");
     std::size_t done = 0;
     for (std::size_t at = 0; at < bytes.size();) {

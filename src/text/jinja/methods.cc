@@ -42,55 +42,56 @@ bool Has(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Value Unsafe(const Value& object, std::string_view name) {
-  return MakeUndefined("access to attribute '" + std::string(name) + "' of a " +
-                       std::string(TypeName(object.kind())) + " is unsafe");
+Value Unsafe(Budget& budget, const Value& object, std::string_view name) {
+  return MakeUndefined(budget, "access to attribute '" + std::string(name) + "' of a " +
+                                   std::string(TypeName(object.kind())) + " is unsafe");
 }
 
-std::optional<Value> NumberAttribute(const Value& object, std::string_view name) {
+std::optional<Value> NumberAttribute(Budget& budget, const Value& object, std::string_view name) {
   const bool whole = object.IsInteger();
   if (name == "real" || (whole && name == "numerator")) return Plus(object);
   if (name == "imag") return whole ? Value::Int(0) : Value::Float(0);
   if (whole && name == "denominator") return Value::Int(1);
   if (whole ? Has(kIntMethods, name) : Has(kFloatMethods, name)) {
-    return MakeMethod(object, std::string(name));
+    return MakeMethod(budget, object, std::string(name));
   }
   return std::nullopt;
 }
 
-std::optional<Value> SequenceAttribute(const Value& object, std::string_view name) {
+std::optional<Value> SequenceAttribute(Budget& budget, const Value& object, std::string_view name) {
   if (object.Is(Kind::kList)) {
-    if (Has(kUnsafeList, name)) return Unsafe(object, name);
-    if (Has(kListMethods, name)) return MakeMethod(object, std::string(name));
+    if (Has(kUnsafeList, name)) return Unsafe(budget, object, name);
+    if (Has(kListMethods, name)) return MakeMethod(budget, object, std::string(name));
     return std::nullopt;
   }
   if (object.As<SequenceObject>().group) {
     if (name == "grouper") return object.items()[0];
     if (name == "list") return object.items()[1];
   }
-  if (Has(kTupleMethods, name)) return MakeMethod(object, std::string(name));
+  if (Has(kTupleMethods, name)) return MakeMethod(budget, object, std::string(name));
   return std::nullopt;
 }
 
-std::optional<Value> RangeAttribute(const Value& object, std::string_view name) {
+std::optional<Value> RangeAttribute(Budget& budget, const Value& object, std::string_view name) {
   const auto& range = object.As<RangeObject>();
   if (name == "start") return Value::Int(range.start);
   if (name == "stop") return Value::Int(range.stop);
   if (name == "step") return Value::Int(range.step);
-  if (Has(kTupleMethods, name)) return MakeMethod(object, std::string(name));
+  if (Has(kTupleMethods, name)) return MakeMethod(budget, object, std::string(name));
   return std::nullopt;
 }
 
-Value CallDictMethod(const Value& self, const std::string& name, const Arguments& arguments) {
+Value CallDictMethod(Budget& budget, const Value& self, const std::string& name,
+                     const Arguments& arguments) {
   if (name == "get") {
     const Bound bound(name, arguments, {"key", "default"}, 1, false);
-    const Value* found = self.As<DictObject>().Find(*bound[0]);
+    const Value* found = self.As<DictObject>().Find(budget, *bound[0]);
     return found != nullptr ? *found : bound.Or(1, Value::None());
   }
   const Bound none(name, arguments, {}, 0, false);
-  if (name == "items") return MakeDictView(self, DictViewObject::Part::kItems);
-  if (name == "keys") return MakeDictView(self, DictViewObject::Part::kKeys);
-  if (name == "values") return MakeDictView(self, DictViewObject::Part::kValues);
+  if (name == "items") return MakeDictView(budget, self, DictViewObject::Part::kItems);
+  if (name == "keys") return MakeDictView(budget, self, DictViewObject::Part::kKeys);
+  if (name == "values") return MakeDictView(budget, self, DictViewObject::Part::kValues);
   if (name == "copy") return self;  // nothing can change either
   Refuse("the method " + name + "() of a dict");
 }
@@ -122,29 +123,53 @@ Value CallSequenceMethod(Budget& budget, const Value& self, const std::string& n
 
 }  // namespace
 
-std::optional<Value> Attribute(const Value& object, std::string_view name) {
+std::vector<std::string_view> MethodNames(Kind kind) {
+  const auto list = [](const auto& names) {
+    return std::vector<std::string_view>(names.begin(), names.end());
+  };
+  switch (kind) {
+    case Kind::kString:
+      return list(kStringMethods);
+    case Kind::kList:
+      return list(kListMethods);
+    case Kind::kTuple:
+    case Kind::kRange:
+      return list(kTupleMethods);
+    case Kind::kDict:
+      return list(kDictMethods);
+    case Kind::kBool:
+    case Kind::kInt:
+      return list(kIntMethods);
+    case Kind::kFloat:
+      return list(kFloatMethods);
+    default:
+      return {};
+  }
+}
+
+std::optional<Value> Attribute(Budget& budget, const Value& object, std::string_view name) {
   switch (object.kind()) {
     case Kind::kUndefined:
       FailUndefined(object);
     case Kind::kBool:
     case Kind::kInt:
     case Kind::kFloat:
-      return NumberAttribute(object, name);
+      return NumberAttribute(budget, object, name);
     case Kind::kString:
-      if (Has(kStringMethods, name)) return MakeMethod(object, std::string(name));
+      if (Has(kStringMethods, name)) return MakeMethod(budget, object, std::string(name));
       return std::nullopt;
     case Kind::kList:
     case Kind::kTuple:
-      return SequenceAttribute(object, name);
+      return SequenceAttribute(budget, object, name);
     case Kind::kDict:
-      if (Has(kUnsafeDict, name)) return Unsafe(object, name);
-      if (Has(kDictMethods, name)) return MakeMethod(object, std::string(name));
+      if (Has(kUnsafeDict, name)) return Unsafe(budget, object, name);
+      if (Has(kDictMethods, name)) return MakeMethod(budget, object, std::string(name));
       return std::nullopt;
     case Kind::kRange:
-      return RangeAttribute(object, name);
+      return RangeAttribute(budget, object, name);
     case Kind::kNamespace:
-      if (const Value* found = object.As<NamespaceObject>().attributes.Find(name)) {
-        if (!name.empty() && name.front() == '_') return Unsafe(object, name);
+      if (const Value* found = object.As<NamespaceObject>().attributes.Find(budget, name)) {
+        if (!name.empty() && name.front() == '_') return Unsafe(budget, object, name);
         return *found;
       }
       return std::nullopt;
@@ -153,7 +178,7 @@ std::optional<Value> Attribute(const Value& object, std::string_view name) {
         const auto& cycler = object.As<CyclerObject>();
         return cycler.items[cycler.position];
       }
-      if (name == "next" || name == "reset") return MakeMethod(object, std::string(name));
+      if (name == "next" || name == "reset") return MakeMethod(budget, object, std::string(name));
       return std::nullopt;
     default:
       return std::nullopt;
@@ -167,7 +192,7 @@ Value CallMethod(Budget& budget, const Value& self, const std::string& name,
     case Kind::kString:
       return CallStringMethod(budget, self, name, arguments, lookup);
     case Kind::kDict:
-      return CallDictMethod(self, name, arguments);
+      return CallDictMethod(budget, self, name, arguments);
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kRange:

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/jinja/format.h"
 #include "text/jinja/value.h"
@@ -13,7 +14,10 @@ namespace fathom::jinja {
 
 // object.name as getattr() and the sandbox answer it: no value where Python's object has no such
 // attribute, an undefined one (that says why when it is used) where it is unsafe.
-std::optional<Value> Attribute(const Value& object, std::string_view name);
+std::optional<Value> Attribute(Budget& budget, const Value& object, std::string_view name);
+
+// The methods of a kind's values, whether Fathom has them or refuses them.
+std::vector<std::string_view> MethodNames(Kind kind);
 
 // Calls the method that Attribute found. Fault for one that Fathom does not have.
 Value CallMethod(Budget& budget, const Value& self, const std::string& name,

@@ -51,7 +51,7 @@ bool EqualItems(Budget& budget, const std::vector<Value>& a, const std::vector<V
 bool EqualDicts(Budget& budget, const DictObject& a, const DictObject& b) {
   if (a.size() != b.size()) return false;
   for (const auto& [key, value] : a.items()) {
-    const Value* other = b.Find(key);
+    const Value* other = b.Find(budget, key);
     if (other == nullptr || !Equal(budget, value, *other)) return false;
   }
   return true;
@@ -219,9 +219,12 @@ void FailUndefined(const Value& value) {
 // ---- Keys
 // ----------------------------------------------------------------------------------------
 
-uint64_t HashOf(std::string_view key) { return std::hash<std::string_view>()(key); }
+uint64_t HashOf(Budget& budget, std::string_view key) {
+  budget.Work(key.size());
+  return std::hash<std::string_view>()(key);
+}
 
-uint64_t HashOf(const Value& key) {
+uint64_t HashOf(Budget& budget, const Value& key) {
   switch (key.kind()) {
     case Kind::kUndefined:
     case Kind::kNone:
@@ -238,10 +241,13 @@ uint64_t HashOf(const Value& key) {
       return std::hash<double>()(number);
     }
     case Kind::kString:
-      return HashOf(key.view());
+      return HashOf(budget, key.view());
     case Kind::kTuple: {
       uint64_t hash = 0x7475706C65;
-      for (const Value& item : key.items()) hash = hash * 0x9E3779B97F4A7C15u + HashOf(item);
+      for (const Value& item : key.items()) {
+        budget.Step();
+        hash = hash * 0x9E3779B97F4A7C15u + HashOf(budget, item);
+      }
       return hash;
     }
     case Kind::kList:
@@ -252,14 +258,19 @@ uint64_t HashOf(const Value& key) {
   }
 }
 
-bool SameKey(const Value& a, const Value& b) {
+bool SameKey(Budget& budget, const Value& a, const Value& b) {
   if (a.IsNumber() && b.IsNumber()) return CompareNumbers(a, b) == 0;
   if (a.kind() != b.kind()) return false;
-  if (a.IsString()) return a.view() == b.view();
+  if (a.IsString()) {
+    if (a.text().size() != b.text().size()) return false;
+    budget.Step(a.text().size() / 64);
+    return a.view() == b.view();
+  }
   if (a.IsNone() || a.IsUndefined()) return true;
   if (!a.Is(Kind::kTuple) || a.items().size() != b.items().size()) return false;
   for (std::size_t i = 0; i < a.items().size(); ++i) {
-    if (!SameKey(a.items()[i], b.items()[i])) return false;
+    budget.Step();
+    if (!SameKey(budget, a.items()[i], b.items()[i])) return false;
   }
   return true;
 }

@@ -16,9 +16,9 @@ namespace fathom::jinja {
 // ---- Identity of dict keys
 // -----------------------------------------------------------------------
 
-uint64_t HashOf(const Value& key);  // Fault for what cannot be hashed
-uint64_t HashOf(std::string_view key);
-bool SameKey(const Value& a, const Value& b);  // of hashable values
+uint64_t HashOf(Budget& budget, const Value& key);  // Fault for what cannot be hashed
+uint64_t HashOf(Budget& budget, std::string_view key);
+bool SameKey(Budget& budget, const Value& a, const Value& b);  // of hashable values
 
 // ---- Truth and comparison
 // ------------------------------------------------------------------------
@@ -83,13 +83,14 @@ Value Slice(Budget& budget, const Value& container, const Value& start, const Va
 // The string with byte positions for each code point, for what counts characters.
 class Characters {
  public:
-  explicit Characters(const StringObject& string);
+  Characters(Budget& budget, const StringObject& string);
   int64_t size() const { return static_cast<int64_t>(string_.chars); }
   std::size_t ByteOf(int64_t character) const;  // 0 to size()
   int64_t CharacterAt(std::size_t byte) const;  // of a byte that starts a character, or the end
 
  private:
   const StringObject& string_;
+  Charge charge_;
   std::vector<uint32_t> bytes_;  // empty where all is ASCII
 };
 

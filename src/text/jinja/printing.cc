@@ -33,8 +33,9 @@ std::string EscapeOf(char32_t code) {
   return out;
 }
 
-void AppendStringRepr(const Text& text, TextBuilder& out) {
+void AppendStringRepr(Budget& budget, const Text& text, TextBuilder& out) {
   const std::string& bytes = text.bytes();
+  budget.WorkOnCharacters(bytes.size());
   const bool has_single = bytes.find('\'') != std::string::npos;
   const char quote = has_single && bytes.find('"') == std::string::npos ? '"' : '\'';
   out.Append(std::string_view(&quote, 1));
@@ -155,7 +156,7 @@ void AppendRepr(Budget& budget, const Value& value, TextBuilder& out) {
       return out.Append(FloatRepr(value.number()));
     case Kind::kString:
       if (value.As<StringObject>().markup) out.Append("Markup(");
-      AppendStringRepr(value.text(), out);
+      AppendStringRepr(budget, value.text(), out);
       if (value.As<StringObject>().markup) out.Append(")");
       return;
     case Kind::kList:
@@ -202,6 +203,7 @@ Value Escape(Budget& budget, const Value& value) {
   const Value string = ToStr(budget, value);
   if (string.As<StringObject>().markup) return string;
   const Text& text = string.text();
+  budget.Work(text.size());
   TextBuilder out(budget);
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {

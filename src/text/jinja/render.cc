@@ -36,7 +36,7 @@ Value FromJson(Budget& budget, const OrderedJson& json) {
       return MakeList(&budget, std::move(items));
     }
     case OrderedJson::value_t::object: {
-      DictBuilder dict(&budget);
+      DictBuilder dict(budget);
       for (const auto& [key, value] : json.items()) {
         dict.Set(DataString(budget, key), FromJson(budget, value));
       }
@@ -93,6 +93,7 @@ std::vector<TextSpan> Render(const Template& source, const Inputs& inputs) {
       interpreter.SetVariable(name, FromJson(interpreter.budget(), value));
     }
     const Text text = interpreter.Run();
+    const Charge charge(&interpreter.budget(), text.size() + sizeof(TextSpan) * text.runs().size());
     std::vector<TextSpan> spans;
     std::size_t begin = 0;
     for (const OriginRun& run : text.runs()) {

@@ -23,6 +23,7 @@ std::vector<Value> PathOf(In in, const Value* attribute) {
   if (attribute == nullptr || attribute->IsNone()) return path;
   if (!attribute->IsString()) return {*attribute};
   const std::string_view text = attribute->view();
+  in.budget().Work(text.size());
   for (std::size_t begin = 0;;) {
     const std::size_t end = std::min(text.find('.', begin), text.size());
     const std::string part(text.substr(begin, end - begin));
@@ -151,22 +152,21 @@ Value Extreme(In in, const Value& input, const Arguments& arguments, bool greate
     }
     found = true;
   }
-  return found ? best : MakeUndefined("the sequence is empty and has no extreme item");
+  return found ? best : MakeUndefined(in.budget(), "the sequence is empty and has no extreme item");
 }
 
 Value Unique(In in, const Value& input, const Arguments& arguments) {
   const Bound bound("unique", arguments, {"case_sensitive", "attribute"}, 0);
   const std::vector<Value> path = PathOf(in, bound[1]);
-  DictBuilder builder(&in.budget());
+  DictBuilder builder(in.budget());
   const Value seen = builder.Finish();
   std::vector<Value> items;
   Cursor cursor(in.budget(), input);
   for (Value item; cursor.Next(&item);) {
     const Value key = WithoutCase(in, Follow(in, item, path), bound.Flag(0));
     auto& keys = seen.As<DictObject>();
-    if (keys.Find(key) != nullptr) continue;
-    keys.charge.Grow(sizeof(Value) * 4);
-    keys.Set(key, Value::None());
+    if (keys.Find(in.budget(), key) != nullptr) continue;
+    keys.Set(in.budget(), key, Value::None());
     items.push_back(item);
   }
   return MakeIterator(&in.budget(), std::move(items));
@@ -190,14 +190,16 @@ Value First(In in, const Value& input, const Arguments& arguments) {
   const Bound none("first", arguments, {}, 0);
   Cursor cursor(in.budget(), input);
   Value item;
-  return cursor.Next(&item) ? item : MakeUndefined("the sequence is empty and has no first item");
+  return cursor.Next(&item)
+             ? item
+             : MakeUndefined(in.budget(), "the sequence is empty and has no first item");
 }
 
 Value Last(In in, const Value& input, const Arguments& arguments) {
   const Bound none("last", arguments, {}, 0);
   if (input.Is(Kind::kIterator)) Fail("the filter 'last' needs a sequence, not a generator");
   const int64_t length = Length(input);
-  if (length == 0) return MakeUndefined("the sequence is empty and has no last item");
+  if (length == 0) return MakeUndefined(in.budget(), "the sequence is empty and has no last item");
   if (!input.Is(Kind::kDict) && !input.Is(Kind::kDictView)) {
     return *Subscript(in.budget(), input, Value::Int(length - 1));
   }
@@ -244,7 +246,7 @@ Value Items(In in, const Value& input, const Arguments& arguments) {
   const Bound none("items", arguments, {}, 0);
   if (input.IsUndefined()) return MakeIterator(&in.budget(), {});
   if (!input.Is(Kind::kDict)) Fail("the filter 'items' needs a dict");
-  const Value view = MakeDictView(input, DictViewObject::Part::kItems);
+  const Value view = MakeDictView(in.budget(), input, DictViewObject::Part::kItems);
   return MakeIterator(&in.budget(), ToVector(in.budget(), view));
 }
 
@@ -296,9 +298,10 @@ Value SliceFilter(In in, const Value& input, const Arguments& arguments) {
 
 // The arguments from `first` on.
 Arguments Rest(const Arguments& arguments, std::size_t first) {
-  Arguments rest = arguments;
-  rest.positional.erase(rest.positional.begin(),
-                        rest.positional.begin() + static_cast<std::ptrdiff_t>(first));
+  Arguments rest;
+  rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(first),
+                         arguments.positional.end());
+  rest.named = arguments.named;
   return rest;
 }
 
@@ -373,6 +376,10 @@ const std::unordered_map<std::string_view, Filter> kFilters = {
 };
 
 }  // namespace
+
+void AddSequenceFilterNames(std::vector<std::string_view>& names) {
+  for (const auto& [name, filter] : kFilters) names.push_back(name);
+}
 
 Filter FindSequenceFilter(std::string_view name) {
   const auto found = kFilters.find(name);

@@ -78,14 +78,13 @@ Window WindowOf(const Bound& bound, std::size_t first, const Characters& charact
 Value Find(const Call& call, bool last, bool must) {
   const Bound bound = call.Bind({"sub", "start", "end"}, 1);
   const std::string_view sub = bound.String(0).view();
-  call.budget.Work(call.text().size());
-  const Characters characters(call.self.As<StringObject>());
+  const Characters characters(call.budget, call.self.As<StringObject>());
   const Window window = WindowOf(bound, 1, characters);
   std::size_t found = std::string_view::npos;
   if (window.valid) {
     const std::string_view part =
         call.text().view().substr(window.begin, window.end - window.begin);
-    found = last ? part.rfind(sub) : part.find(sub);
+    found = last ? FindLastText(call.budget, part, sub) : FindText(call.budget, part, sub);
   }
   if (found == std::string_view::npos) {
     if (must) Fail("the text that " + call.name + "() looks for is not there");
@@ -97,8 +96,7 @@ Value Find(const Call& call, bool last, bool must) {
 Value Count(const Call& call) {
   const Bound bound = call.Bind({"sub", "start", "end"}, 1);
   const std::string_view sub = bound.String(0).view();
-  call.budget.Work(call.text().size());
-  const Characters characters(call.self.As<StringObject>());
+  const Characters characters(call.budget, call.self.As<StringObject>());
   const Window window = WindowOf(bound, 1, characters);
   if (!window.valid) return Value::Int(0);
   if (sub.empty()) {
@@ -107,8 +105,8 @@ Value Count(const Call& call) {
   }
   const std::string_view part = call.text().view().substr(window.begin, window.end - window.begin);
   int64_t count = 0;
-  for (std::size_t at = part.find(sub); at != std::string_view::npos;
-       at = part.find(sub, at + sub.size())) {
+  for (std::size_t at = FindText(call.budget, part, sub); at != std::string_view::npos;
+       at = FindText(call.budget, part, sub, at + sub.size())) {
     ++count;
   }
   return Value::Int(count);
@@ -122,16 +120,18 @@ Value StartsOrEnds(const Call& call, bool starts) {
   } else {
     wanted = {*bound[0]};
   }
-  call.budget.Work(call.text().size() / 8);
   const bool whole = bound[1] == nullptr && bound[2] == nullptr;
   Window window{0, call.text().size()};
-  if (!whole) window = WindowOf(bound, 1, Characters(call.self.As<StringObject>()));
+  if (!whole) {
+    window = WindowOf(bound, 1, Characters(call.budget, call.self.As<StringObject>()));
+  }
   bool found = false;
   for (const Value& one : wanted) {
     if (!one.IsString()) {
       if (one.IsUndefined()) FailUndefined(one);
       Fail(call.name + "() needs a string or a tuple of strings");
     }
+    call.budget.Work(one.text().size());
     if (!window.valid) continue;
     const std::string_view part =
         call.text().view().substr(window.begin, window.end - window.begin);
@@ -193,8 +193,8 @@ std::vector<Value> SplitSpacesFromRight(const Call& call, int64_t most) {
 Value Split(const Call& call, bool right) {
   const Bound bound = call.Bind({"sep", "maxsplit"}, 0, true);
   const int64_t most = bound.Integer(1, -1);
-  call.budget.Work(call.text().size());
   if (bound[0] == nullptr || bound[0]->IsNone()) {
+    call.budget.WorkOnCharacters(call.text().size());
     return MakeList(&call.budget, right && most >= 0 ? SplitSpacesFromRight(call, most)
                                                      : SplitSpaces(call, most));
   }
@@ -205,7 +205,7 @@ Value Split(const Call& call, bool right) {
   if (right && most >= 0) {
     std::size_t end = text.size();
     while (static_cast<int64_t>(parts.size()) < most && end >= separator.size()) {
-      const std::size_t found = text.rfind(separator, end - separator.size());
+      const std::size_t found = FindLastText(call.budget, text.substr(0, end), separator);
       if (found == std::string_view::npos) break;
       parts.push_back(call.Part(found + separator.size(), end));
       end = found;
@@ -216,9 +216,8 @@ Value Split(const Call& call, bool right) {
   }
   std::size_t begin = 0;
   while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
-    const std::size_t found = text.find(separator, begin);
+    const std::size_t found = FindText(call.budget, text, separator, begin);
     if (found == std::string_view::npos) break;
-    call.budget.Step();
     parts.push_back(call.Part(begin, found));
     begin = found + separator.size();
   }
@@ -231,7 +230,8 @@ Value Partition(const Call& call, bool right) {
   const Value& separator = bound.String(0);
   if (separator.view().empty()) Fail(call.name + "() needs a separator that is not empty");
   const std::string_view text = call.text().view();
-  const std::size_t found = right ? text.rfind(separator.view()) : text.find(separator.view());
+  const std::size_t found = right ? FindLastText(call.budget, text, separator.view())
+                                  : FindText(call.budget, text, separator.view());
   if (found == std::string_view::npos) {
     const Value empty = MakeString(&call.budget, Text());
     return right ? MakeTuple(&call.budget, {empty, empty, call.self})
@@ -281,6 +281,7 @@ Value Affix(const Call& call, bool prefix) {
   const Bound bound = call.Bind({prefix ? "prefix" : "suffix"}, 1);
   const std::string_view affix = bound.String(0).view();
   const std::string_view text = call.text().view();
+  call.budget.Work(affix.size());
   if (prefix && text.starts_with(affix)) return call.Part(affix.size(), text.size());
   if (!prefix && text.ends_with(affix)) return call.Part(0, text.size() - affix.size());
   return call.self;
@@ -294,8 +295,7 @@ Value Cased(const Call& call, CaseChange change) {
 
 Value Test(const Call& call, CharTest test) {
   call.Bind({}, 0);
-  call.budget.Work(call.text().size());
-  return Value::Bool(AllAre(call.text().view(), test));
+  return Value::Bool(AllAre(call.budget, call.text().view(), test));
 }
 
 Value CallReplace(const Call& call) {
@@ -340,9 +340,15 @@ const std::unordered_map<std::string_view, Method>& Methods() {
       {"isprintable", [](const Call& c) { return Test(c, CharTest::kPrintable); }},
       {"isspace", [](const Call& c) { return Test(c, CharTest::kSpace); }},
       {"islower",
-       [](const Call& c) { return c.Bind({}, 0), Value::Bool(IsLowerText(c.text().view())); }},
+       [](const Call& c) {
+         c.Bind({}, 0);
+         return Value::Bool(IsLowerText(c.budget, c.text().view()));
+       }},
       {"isupper",
-       [](const Call& c) { return c.Bind({}, 0), Value::Bool(IsUpperText(c.text().view())); }},
+       [](const Call& c) {
+         c.Bind({}, 0);
+         return Value::Bool(IsUpperText(c.budget, c.text().view()));
+       }},
       {"join",
        [](const Call& c) {
          c.NeedPlain();
@@ -379,12 +385,11 @@ Value CallStringMethod(Budget& budget, const Value& self, const std::string& nam
 
 Value Strip(Budget& budget, const Value& self, const Value* chars, bool left, bool right) {
   const std::string_view text = self.view();
-  budget.Work(text.size() / 8);
-  const auto strippable = [chars](char32_t code) {
+  const auto strippable = [&budget, chars](char32_t code) {
     if (chars == nullptr) return IsSpace(code);
     std::string character;
     AppendCodePoint(code, character);
-    return chars->view().find(character) != std::string_view::npos;
+    return FindText(budget, chars->view(), character) != std::string_view::npos;
   };
   std::size_t begin = 0, end = text.size();
   while (left && begin < end) {
@@ -397,13 +402,13 @@ Value Strip(Budget& budget, const Value& self, const Value* chars, bool left, bo
     if (!strippable(DecodeUtf8(text.data(), before).code)) break;
     end = before;
   }
+  budget.WorkOnCharacters(text.size() - (end - begin));
   return Cut(budget, self, begin, end);
 }
 
 Value Replace(Budget& budget, const Value& self, std::string_view old, const Text& with,
               int64_t count) {
   const Text& text = self.text();
-  budget.Work(text.size());
   if (count == 0) return self;
   TextBuilder out(budget);
   std::size_t done = 0;
@@ -417,8 +422,9 @@ Value Replace(Budget& budget, const Value& self, std::string_view old, const Tex
       if (at >= text.size()) break;
     }
   } else {
-    for (std::size_t at = text.view().find(old); at != std::string_view::npos && count != 0;
-         at = text.view().find(old, done)) {
+    for (std::size_t at = FindText(budget, text.view(), old);
+         at != std::string_view::npos && count != 0;
+         at = FindText(budget, text.view(), old, done)) {
       out.Append(text, done, at);
       out.Append(with);
       done = at + old.size();
@@ -431,7 +437,7 @@ Value Replace(Budget& budget, const Value& self, std::string_view old, const Tex
 
 std::vector<Value> SplitLines(Budget& budget, const Value& self, bool keep_ends) {
   const std::string_view text = self.view();
-  budget.Work(text.size());
+  budget.WorkOnCharacters(text.size());
   std::vector<Value> lines;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
@@ -446,7 +452,6 @@ std::vector<Value> SplitLines(Budget& budget, const Value& self, bool keep_ends)
       }
       end = at;
     }
-    budget.Step();
     lines.push_back(Cut(budget, self, begin, keep_ends ? at : end));
   }
   return lines;

@@ -44,12 +44,21 @@ class Text {
   Text Slice(std::size_t begin, std::size_t end) const;
 
   // What this keeps in memory.
-  std::size_t footprint() const { return sizeof(*this) + bytes_.size() + 16 * runs_.size(); }
+  std::size_t footprint() const {
+    return sizeof(*this) + bytes_.size() + sizeof(OriginRun) * runs_.size();
+  }
 
  private:
   std::string bytes_;
   std::vector<OriginRun> runs_;
 };
+
+// Where `part` begins in `text`, at or after `from`, for the first time; npos: nowhere. All that is
+// compared is work: in a text of one letter a search looks at all of `part` at every place.
+std::size_t FindText(Budget& budget, std::string_view text, std::string_view part,
+                     std::size_t from = 0);
+// For the last time.
+std::size_t FindLastText(Budget& budget, std::string_view text, std::string_view part);
 
 // Reads origins at rising positions, in constant time per step.
 class OriginReader {
@@ -69,15 +78,20 @@ class OriginReader {
 // append is work.
 class TextBuilder {
  public:
-  explicit TextBuilder(Budget& budget) : budget_(budget), charge_(&budget, 0) {}
+  explicit TextBuilder(Budget& budget) : meter_(budget), charge_(&budget, 0) {}
 
   void Append(std::string_view bytes, Origin origin = Origin::kData) {
-    Count(bytes.size());
+    // An append costs as much as a few bytes.
+    Count(bytes.size() + 8, bytes.size());
+    const std::size_t runs = text_.runs().size();
     text_.Append(bytes, origin);
+    CountRuns(runs);
   }
   void Append(const Text& other, std::size_t begin, std::size_t end) {
-    Count(end - begin);
+    Count(end - begin + 8, end - begin);
+    const std::size_t runs = text_.runs().size();
     text_.Append(other, begin, end);
+    CountRuns(runs);
   }
   void Append(const Text& other) { Append(other, 0, other.size()); }
 
@@ -85,17 +99,17 @@ class TextBuilder {
   Text Finish() { return std::move(text_); }
 
  private:
-  void Count(std::size_t bytes) {
-    // An append costs as much as a few bytes.
-    pending_ += bytes + 8;
-    budget_.Step(pending_ / 64);
-    pending_ %= 64;
-    charge_.Grow(bytes);
+  void Count(std::size_t work, std::size_t memory) {
+    meter_.Count(work);
+    charge_.Grow(memory);
+  }
+  void CountRuns(std::size_t before) {
+    const std::size_t bytes = sizeof(OriginRun) * (text_.runs().size() - before);
+    if (bytes > 0) Count(bytes, bytes);
   }
 
-  Budget& budget_;
+  Meter meter_;
   Charge charge_;
-  std::size_t pending_ = 0;  // work that is not yet a step
   Text text_;
 };
 

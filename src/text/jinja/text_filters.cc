@@ -118,7 +118,7 @@ Value Truncate(In in, const Value& input, const Arguments& arguments) {
   const bool usual = bound[3] == nullptr || bound[3]->IsNone();
   const int64_t leeway = usual ? 5 : bound.Integer(3, 5);
   if (length < end_size || leeway < 0) Fail("the filter 'truncate' needs a greater length");
-  const Characters characters(string);
+  const Characters characters(in.budget(), string);
   if (length > characters.size() || characters.size() - length <= leeway) return input;
   Value cut = MakeString(&in.budget(), string.text.Slice(0, characters.ByteOf(length - end_size)));
   if (!bound.Flag(1)) {
@@ -139,10 +139,10 @@ Value WordCount(In in, const Value& input, const Arguments& arguments) {
   int64_t words = 0;
   bool inside = false;
   const std::string_view text = string.view();
-  in.budget().Work(text.size());
+  in.budget().WorkOnCharacters(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char next = DecodeUtf8(text.data(), at);
-    const bool word = next.code == '_' || AllAre(text.substr(at, next.size), CharTest::kAlnum);
+    const bool word = next.code == '_' || IsAlnum(next.code);
     words += word && !inside ? 1 : 0;
     inside = word;
     at += next.size;
@@ -158,14 +158,16 @@ Value FormatFilter(In in, const Value& input, const Arguments& arguments) {
   if (arguments.named.empty()) {
     return PercentFormat(in.budget(), format, MakeTuple(&in.budget(), arguments.positional));
   }
-  DictBuilder values(&in.budget());
+  DictBuilder values(in.budget());
   for (const auto& [name, value] : arguments.named) {
     values.Set(MakeString(&in.budget(), name, Origin::kTemplate), value);
   }
   return PercentFormat(in.budget(), format, values.Finish());
 }
 
-void AppendQuoted(std::string_view text, bool query, TextBuilder& out) {
+void AppendQuoted(Budget& budget, std::string_view text, bool query, TextBuilder& out) {
+  budget.WorkOnCharacters(text.size());
+  const Charge charge(&budget, 3 * text.size());
   constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~";
   std::string quoted;
@@ -188,11 +190,12 @@ Value UrlEncode(In in, const Value& input, const Arguments& arguments) {
   const Bound none("urlencode", arguments, {}, 0);
   TextBuilder out(in.budget());
   if (input.IsString() || !IsIterable(input)) {
-    AppendQuoted(ToStr(in.budget(), input).view(), false, out);
+    AppendQuoted(in.budget(), ToStr(in.budget(), input).view(), false, out);
     return MakeString(&in.budget(), out.Finish());
   }
-  const Value pairs =
-      input.Is(Kind::kDict) ? MakeDictView(input, DictViewObject::Part::kItems) : input;
+  const Value pairs = input.Is(Kind::kDict)
+                          ? MakeDictView(in.budget(), input, DictViewObject::Part::kItems)
+                          : input;
   Cursor cursor(in.budget(), pairs);
   bool first = true;
   for (Value pair; cursor.Next(&pair);) {
@@ -200,9 +203,9 @@ Value UrlEncode(In in, const Value& input, const Arguments& arguments) {
     if (parts.size() != 2) Fail("the filter 'urlencode' needs pairs of key and value");
     if (!first) out.Append("&");
     first = false;
-    AppendQuoted(ToStr(in.budget(), parts[0]).view(), true, out);
+    AppendQuoted(in.budget(), ToStr(in.budget(), parts[0]).view(), true, out);
     out.Append("=");
-    AppendQuoted(ToStr(in.budget(), parts[1]).view(), true, out);
+    AppendQuoted(in.budget(), ToStr(in.budget(), parts[1]).view(), true, out);
   }
   return MakeString(&in.budget(), out.Finish());
 }
@@ -216,6 +219,7 @@ std::optional<std::string> PlainNumber(In in, const Value& string) {
   const Value stripped = Strip(in.budget(), string, nullptr, true, true);
   std::string out;
   const std::string_view text = stripped.view();
+  in.budget().WorkOnCharacters(text.size());  // here and where the number is read
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '_') {
       out.push_back(text[i]);
@@ -357,10 +361,13 @@ Value Default(In, const Value& input, const Arguments& arguments) {
 Value GetAttr(In in, const Value& input, const Arguments& arguments) {
   const Bound bound("attr", arguments, {"name"}, 1);
   const std::string name(bound.String(0).view());
+  in.budget().Work(name.size());
   if (input.Is(Kind::kLoop) || input.Is(Kind::kMacro)) return in.GetAttribute(input, name);
-  if (const std::optional<Value> found = Attribute(input, name)) return *found;
-  return MakeUndefined("a value of type '" + std::string(TypeName(input.kind())) +
-                       "' has no attribute '" + name + "'");
+  if (const std::optional<Value> found = Attribute(in.budget(), input, name)) {
+    return *found;
+  }
+  return MakeUndefined(in.budget(), "a value of type '" + std::string(TypeName(input.kind())) +
+                                        "' has no attribute '" + name + "'");
 }
 
 Value Marked(In in, const Value& input) {
@@ -403,6 +410,10 @@ const std::unordered_map<std::string_view, Filter> kFilters = {
 };
 
 }  // namespace
+
+void AddTextFilterNames(std::vector<std::string_view>& names) {
+  for (const auto& [name, filter] : kFilters) names.push_back(name);
+}
 
 Filter FindTextFilter(std::string_view name) {
   const auto found = kFilters.find(name);

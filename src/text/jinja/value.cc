@@ -26,6 +26,7 @@ int NestingAround(const std::vector<Value>& items) {
 
 Value MakeSequence(Budget* budget, Kind kind, std::vector<Value> items) {
   auto made = std::make_shared<SequenceObject>();
+  if (budget != nullptr) budget->Step(1 + items.size() / 8);
   made->nesting = NestingAround(items);
   made->charge = Charge(budget, sizeof(SequenceObject) + kValueBytes * items.size());
   made->items = std::move(items);
@@ -91,28 +92,32 @@ int NestingAround(const Value& value, int so_far) {
 // ---- Dict
 // ----------------------------------------------------------------------------------------
 
-int64_t DictObject::IndexOf(const Value& key, uint64_t hash) const {
+int64_t DictObject::IndexOf(Budget& budget, const Value& key) const {
+  // Also where nothing is searched by it: what cannot be hashed is no key.
+  const uint64_t hash = HashOf(budget, key);
   if (index_.empty()) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (SameKey(items_[i].first, key)) return static_cast<int64_t>(i);
+      if (SameKey(budget, items_[i].first, key)) return static_cast<int64_t>(i);
     }
     return -1;
   }
   const auto [first, last] = index_.equal_range(hash);
   for (auto at = first; at != last; ++at) {
-    if (SameKey(items_[at->second].first, key)) return at->second;
+    if (SameKey(budget, items_[at->second].first, key)) return at->second;
   }
   return -1;
 }
 
-const Value* DictObject::Find(const Value& key) const {
-  const int64_t at = IndexOf(key, HashOf(key));
+const Value* DictObject::Find(Budget& budget, const Value& key) const {
+  const int64_t at = IndexOf(budget, key);
   return at < 0 ? nullptr : &items_[static_cast<std::size_t>(at)].second;
 }
 
-const Value* DictObject::Find(std::string_view key) const {
-  const auto matches = [key](const Value& other) {
-    return other.IsString() && other.view() == key;
+const Value* DictObject::Find(Budget& budget, std::string_view key) const {
+  const auto matches = [&budget, key](const Value& other) {
+    if (!other.IsString() || other.text().size() != key.size()) return false;
+    budget.Step(key.size() / 64);
+    return other.view() == key;
   };
   if (index_.empty()) {
     for (const auto& [known, value] : items_) {
@@ -120,40 +125,45 @@ const Value* DictObject::Find(std::string_view key) const {
     }
     return nullptr;
   }
-  const auto [first, last] = index_.equal_range(HashOf(key));
+  const auto [first, last] = index_.equal_range(HashOf(budget, key));
   for (auto at = first; at != last; ++at) {
     if (matches(items_[at->second].first)) return &items_[at->second].second;
   }
   return nullptr;
 }
 
-void DictObject::Set(const Value& key, Value value) {
-  const uint64_t hash = HashOf(key);
-  const int64_t at = IndexOf(key, hash);
+void DictObject::AddToIndex(Budget& budget, std::size_t at) {
+  index_.emplace(HashOf(budget, items_[at].first), static_cast<uint32_t>(at));
+}
+
+void DictObject::Set(Budget& budget, const Value& key, Value value) {
+  const int64_t at = IndexOf(budget, key);
   if (at >= 0) {
     items_[static_cast<std::size_t>(at)].second = std::move(value);
     return;
   }
+  charge.Grow(3 * kValueBytes);
   items_.emplace_back(key, std::move(value));
   if (!index_.empty()) {
-    index_.emplace(hash, static_cast<uint32_t>(items_.size() - 1));
+    AddToIndex(budget, items_.size() - 1);
   } else if (items_.size() >= kIndexedFrom) {
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      index_.emplace(HashOf(items_[i].first), static_cast<uint32_t>(i));
-    }
+    for (std::size_t i = 0; i < items_.size(); ++i) AddToIndex(budget, i);
   }
 }
 
 // ---- Making
 // --------------------------------------------------------------------------------------
 
-Value MakeUndefined(std::string message) {
+Value MakeUndefined(Budget& budget, std::string message) {
+  budget.Work(message.size());
   auto made = std::make_shared<UndefinedObject>();
+  made->charge = Charge(&budget, sizeof(UndefinedObject) + message.size());
   made->message = std::move(message);
   return {Kind::kUndefined, std::move(made)};
 }
 
 Value MakeString(Budget* budget, Text text, bool markup) {
+  if (budget != nullptr) budget->Work(text.footprint());
   auto made = std::make_shared<StringObject>();
   made->charge = Charge(budget, sizeof(StringObject) + text.footprint());
   made->chars = CountChars(text.view());
@@ -176,14 +186,16 @@ Value MakeTuple(Budget* budget, std::vector<Value> items) {
 
 Value MakeIterator(Budget* budget, std::vector<Value> items) {
   auto made = std::make_shared<IteratorObject>();
+  if (budget != nullptr) budget->Step(1 + items.size() / 8);
   made->nesting = NestingAround(items);
   made->charge = Charge(budget, sizeof(IteratorObject) + kValueBytes * items.size());
   made->items = std::move(items);
   return {Kind::kIterator, std::move(made)};
 }
 
-Value MakeRange(int64_t start, int64_t stop, int64_t step) {
+Value MakeRange(Budget& budget, int64_t start, int64_t stop, int64_t step) {
   auto made = std::make_shared<RangeObject>();
+  made->charge = Charge(&budget, sizeof(RangeObject));
   made->start = start;
   made->stop = stop;
   made->step = step;
@@ -201,33 +213,40 @@ Value MakeRange(int64_t start, int64_t stop, int64_t step) {
   return {Kind::kRange, std::move(made)};
 }
 
-Value MakeDictView(const Value& dict, DictViewObject::Part part) {
+Value MakeDictView(Budget& budget, const Value& dict, DictViewObject::Part part) {
   auto made = std::make_shared<DictViewObject>();
+  made->charge = Charge(&budget, sizeof(DictViewObject));
   made->nesting = NestingAround(dict);
   made->part = part;
   made->dict = dict;
   return {Kind::kDictView, std::move(made)};
 }
 
-Value MakeMethod(const Value& self, std::string name) {
+Value MakeFunction(Budget& budget, std::string name) {
   auto made = std::make_shared<FunctionObject>();
-  made->nesting = NestingAround(self);
+  made->charge = Charge(&budget, sizeof(FunctionObject) + name.size());
   made->name = std::move(name);
-  made->bound = true;
-  made->self = self;
   return {Kind::kFunction, std::move(made)};
 }
 
-DictBuilder::DictBuilder(Budget* budget) : budget_(budget), dict_(std::make_shared<DictObject>()) {
-  dict_->charge = Charge(budget, sizeof(DictObject));
+Value MakeMethod(Budget& budget, const Value& self, std::string name) {
+  Value made = MakeFunction(budget, std::move(name));
+  auto& function = made.As<FunctionObject>();
+  function.nesting = NestingAround(self);
+  function.bound = true;
+  function.self = self;
+  return made;
+}
+
+DictBuilder::DictBuilder(Budget& budget) : budget_(budget), dict_(std::make_shared<DictObject>()) {
+  dict_->charge = Charge(&budget, sizeof(DictObject));
   dict_->nesting = 1;
 }
 
 void DictBuilder::Set(const Value& key, Value value) {
-  if (budget_ != nullptr) budget_->Step();
-  dict_->charge.Grow(3 * kValueBytes);
+  budget_.Step();
   dict_->nesting = NestingAround(key, NestingAround(value, dict_->nesting));
-  dict_->Set(key, std::move(value));
+  dict_->Set(budget_, key, std::move(value));
 }
 
 Value DictBuilder::Finish() { return {Kind::kDict, std::move(dict_)}; }

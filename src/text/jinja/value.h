@@ -5,10 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -99,6 +99,7 @@ class Value {
 // Says where an undefined value comes from.
 struct UndefinedObject : Object {
   std::string message;
+  Charge charge;
 };
 
 struct StringObject : Object {
@@ -120,27 +121,32 @@ class DictObject : public Object {
  public:
   const std::vector<std::pair<Value, Value>>& items() const { return items_; }
   std::size_t size() const { return items_.size(); }
-  const Value* Find(const Value& key) const;
-  const Value* Find(std::string_view key) const;
-  // Keeps the place (and the key) of what is there already.
-  void Set(const Value& key, Value value);
+  const Value* Find(Budget& budget, const Value& key) const;
+  const Value* Find(Budget& budget, std::string_view key) const;
+  // Keeps the place (and the key) of what is there already. What is new is charged.
+  void Set(Budget& budget, const Value& key, Value value);
   Charge charge;
 
  private:
-  int64_t IndexOf(const Value& key, uint64_t hash) const;
+  int64_t IndexOf(Budget& budget, const Value& key) const;
+  void AddToIndex(Budget& budget, std::size_t at);
 
   std::vector<std::pair<Value, Value>> items_;
-  std::unordered_multimap<uint64_t, uint32_t> index_;  // by hash; empty while there are few
+  // By hash; empty while there are few. A tree, because keys can be chosen that all fall into one
+  // bucket of a table, and walking that is no work that could be counted.
+  std::multimap<uint64_t, uint32_t> index_;
 };
 
 struct DictViewObject : Object {
   enum class Part { kKeys, kValues, kItems };
   Part part = Part::kKeys;
   Value dict;
+  Charge charge;
 };
 
 struct RangeObject : Object {
   int64_t start = 0, stop = 0, step = 1, length = 0;
+  Charge charge;
   // Unsigned, because a slice may look one step beyond the ends.
   int64_t At(int64_t index) const {
     return static_cast<int64_t>(static_cast<uint64_t>(start) +
@@ -163,40 +169,44 @@ struct FunctionObject : Object {
   std::string name;
   bool bound = false;
   Value self;
+  Charge charge;
 };
 
 struct CyclerObject : Object {
   std::vector<Value> items;
   std::size_t position = 0;
+  Charge charge;
 };
 
 struct JoinerObject : Object {
   Value separator;
   bool used = false;
+  Charge charge;
 };
 
-// ---- Making values. A null budget is for literals.
+// ---- Making values, which is work and takes memory. A null budget is for literals.
 // -----------------------------------------------
 
-Value MakeUndefined(std::string message);
+Value MakeUndefined(Budget& budget, std::string message);
 Value MakeString(Budget* budget, Text text, bool markup = false);
 Value MakeString(Budget* budget, std::string bytes, Origin origin = Origin::kData);
 Value MakeList(Budget* budget, std::vector<Value> items);
 Value MakeTuple(Budget* budget, std::vector<Value> items);
 Value MakeIterator(Budget* budget, std::vector<Value> items);
-Value MakeRange(int64_t start, int64_t stop, int64_t step);
-Value MakeDictView(const Value& dict, DictViewObject::Part part);
-Value MakeMethod(const Value& self, std::string name);
+Value MakeRange(Budget& budget, int64_t start, int64_t stop, int64_t step);
+Value MakeDictView(Budget& budget, const Value& dict, DictViewObject::Part part);
+Value MakeFunction(Budget& budget, std::string name);
+Value MakeMethod(Budget& budget, const Value& self, std::string name);
 
 // Collects the entries of a dict; a later value for the same key takes the place of the earlier.
 class DictBuilder {
  public:
-  explicit DictBuilder(Budget* budget);
+  explicit DictBuilder(Budget& budget);
   void Set(const Value& key, Value value);  // Fault for a key that cannot be hashed
   Value Finish();
 
  private:
-  Budget* budget_;
+  Budget& budget_;
   std::shared_ptr<DictObject> dict_;
 };
 
