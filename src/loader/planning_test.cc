@@ -202,9 +202,10 @@ TEST_F(GhostTest, NoMatrixIsRead) {
   const PlacementPlan plan = PlanModel(folder_, "", SizesOnly());
   EXPECT_EQ(plan.all.parameters, static_cast<int64_t>(offset_ / 4));
   EXPECT_GT(plan.all.bytes, int64_t{90} << 20);
-  // The pages with the header and the norms behind it, and what the kernel reads ahead behind them.
+  // The pages with the header and the norms behind it, and what the kernel reads around them: up to
+  // 8 MB on the disks of virtual machines.
   const MappedFile file = MappedFile::Open(shard());
-  EXPECT_LT(ResidentBytes(file.bytes()), 2 << 20);
+  EXPECT_LE(ResidentBytes(file.bytes()), 16 << 20);
   EXPECT_EQ(ResidentBytes(file.bytes().last(64 << 20)), 0);
 }
 
