@@ -58,7 +58,7 @@ LIBRARIES = {
     "json": r"nlohmann/json(_fwd)?\.hpp",
     "openssl": r"openssl/.*",
     "memory": r"sys/mman\.h",  # tensor owns the buffers, so it asks the system for their pages
-    "files": r"fcntl\.h|unistd\.h|sys/file\.h",  # writers publish files that are safely on the disk
+    "files": r"fcntl\.h|unistd\.h|sys/(file|stat)\.h",  # writers publish files that are safely on the disk
     "highway": r"hwy/.*",
     "x86": r"immintrin\.h|x86intrin\.h|cpuid\.h",
     "arm": r"arm_neon\.h|arm_sve\.h|sys/auxv\.h|asm/hwcap\.h",

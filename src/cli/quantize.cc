@@ -27,6 +27,7 @@ struct QuantizeFlags {
   std::string source, destination, type, imatrix;
   std::vector<std::string> overrides;
   int threads = 0;
+  bool prediction_layers = false;
   bool force = false;
 };
 
@@ -78,8 +79,8 @@ void PrintNotes(const QuantizeReport& report) {
   }
   if (!report.left_out.empty()) {
     PrintError("Note: " + std::to_string(report.left_out.size()) +
-               " tensors of layers that predict further tokens are left out; GGUF's deepseek2 has "
-               "no place for them\n");
+               " tensors of the layer that predicts a further token are left out; --mtp writes "
+               "them, and llama.cpp does not load the file then\n");
   }
   if (!report.without_importance.empty()) {
     PrintError("Note: the importance matrix does not have " + Summary(report.without_importance) +
@@ -92,14 +93,18 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
   options.type = FormatNamed(flags.type);
   for (const std::string& text : flags.overrides) options.overrides.push_back(ParseOverride(text));
   options.imatrix = flags.imatrix;
+  options.prediction_layers = flags.prediction_layers;
   options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
   options.threads = flags.threads == 0 ? PhysicalCores() : flags.threads;
   const ModelFile source = OpenModelFile(context.Resolve(flags.source).path);
+  std::vector<TokenId> stops_left_out;
   if (source.kind() == ModelFileKind::kHuggingFace) {
     if (const auto spec = TokenizerSpecOf(source)) {
       options.tokenizer =
           GgufTokenizerKeys(*spec, source.RequireInteger("vocab_size"), source.path().string());
+      stops_left_out = StopsWithoutKey(*spec);
     }
+    options.sampling = GgufSamplingKeys(source);
   }
   InterruptScope interrupts;
   ProgressLine line;
@@ -110,6 +115,15 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
   const QuantizeReport report = Quantize(source, flags.destination, options);
   line.Clear();
   PrintNotes(report);
+  if (!stops_left_out.empty()) {
+    std::string ids;
+    for (const TokenId id : stops_left_out) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
+    PrintError("Note: GGUF has keys for three tokens that end a reply; not for " + ids + "\n");
+  }
+  if (report.begun_again) {
+    PrintError("Note: what was there of " + flags.destination +
+               " was shorter than its journal said; all of it was written again\n");
+  }
   std::string result = flags.destination + ": " + BytesText(report.bytes) + ", from " +
                        BytesText(source.bytes()) + ", " + std::to_string(report.tensors) +
                        " tensors, in " + DurationText(MonotonicSeconds() - start);
@@ -149,6 +163,9 @@ void AddQuantize(CLI::App& app, Context& context) {
   command->add_option("--threads", flags->threads, "Threads; default: one per physical core")
       ->type_name("N")
       ->check(CLI::Range(1, 4096));
+  command->add_flag("--mtp", flags->prediction_layers,
+                    "Keep the layer of a directory that predicts a further token (multi-token "
+                    "prediction); llama.cpp does not load the file then");
   command->add_flag("--force", flags->force, "Replace DST if it is there");
   command->footer(
       "Router, norms and biases stay F32. What was interrupted goes on where it ended when the "

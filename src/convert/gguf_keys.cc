@@ -143,7 +143,8 @@ GgufKeys KeysOf(const ModelShape& shape, const std::string& name, Format type,
   keys.General("name", name);
   keys.General("file_type", FileTypeOf(type));
   keys.General("quantization_version", uint32_t{2});  // of ggml's block layouts
-  keys.Count("block_count", shape.layers);
+  keys.Count("block_count", shape.layers + shape.mtp_layers);
+  if (shape.mtp_layers > 0) keys.Count("nextn_predict_layers", shape.mtp_layers);
   keys.Count("context_length", shape.context_length);
   keys.Count("embedding_length", shape.hidden);
   keys.Count("feed_forward_length", shape.feed_forward);

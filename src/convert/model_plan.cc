@@ -75,19 +75,19 @@ class Planner {
     }
   }
 
-  // The layers behind the last one predict further tokens; GGUF's deepseek2 has none of them.
+  // The layers behind the last one predict further tokens.
   void PredictionLayer(int64_t index) {
-    directory_only_ = true;
     LatentLayer(index);
     const std::vector<int64_t> table = {shape_.vocabulary, shape_.hidden};
-    Add("embed_tokens.weight", table, TensorKind::kEmbedding, kEmbeddingDeviation);
-    Norm("", "enorm", shape_.hidden);
-    Norm("", "hnorm", shape_.hidden);
-    Add("eh_proj.weight", {shape_.hidden, 2 * shape_.hidden}, TensorKind::kEmbedding,
-        Spread(2 * shape_.hidden));
-    Norm("", "shared_head.norm", shape_.hidden);
-    Add("shared_head.head.weight", table, TensorKind::kHead, Spread(shape_.hidden));
-    directory_only_ = false;
+    Both("nextn.embed_tokens.weight", "embed_tokens.weight", table, TensorKind::kEmbedding,
+         kEmbeddingDeviation);
+    Norm("nextn.enorm", "enorm", shape_.hidden);
+    Norm("nextn.hnorm", "hnorm", shape_.hidden);
+    Both("nextn.eh_proj.weight", "eh_proj.weight", {shape_.hidden, 2 * shape_.hidden},
+         TensorKind::kEmbedding, Spread(2 * shape_.hidden));
+    Norm("nextn.shared_head_norm", "shared_head.norm", shape_.hidden);
+    Both("nextn.shared_head_head.weight", "shared_head.head.weight", table, TensorKind::kHead,
+         Spread(shape_.hidden));
   }
 
  private:
@@ -107,7 +107,6 @@ class Planner {
   }
 
   void AddFile(PlannedTensor tensor) {
-    if (directory_only_) return;
     tensor.name.insert(0, file_prefix_);
     for (std::string& source : tensor.sources) source.insert(0, directory_prefix_);
     plan_.file.push_back(std::move(tensor));
@@ -213,7 +212,6 @@ class Planner {
   const ModelShape& shape_;
   ModelPlan plan_;
   std::string file_prefix_, directory_prefix_;
-  bool directory_only_ = false;
 };
 
 }  // namespace
@@ -258,10 +256,16 @@ TensorKind KindOfGgufTensor(std::string_view name, int rank) {
   if (name.ends_with(".bias")) return TensorKind::kBias;
   if (name.ends_with(".ffn_gate_inp.weight")) return TensorKind::kRouter;
   if (rank < 2) return TensorKind::kNorm;
-  if (name == "token_embd.weight") return TensorKind::kEmbedding;
-  if (name == "output.weight") return TensorKind::kHead;
-  if (name.ends_with(".attn_k_b.weight") || name.ends_with(".attn_v_b.weight")) {
-    return TensorKind::kHeadMatrix;
+  if (name == "token_embd.weight" || name.ends_with(".nextn.embed_tokens.weight") ||
+      name.ends_with(".nextn.eh_proj.weight")) {
+    return TensorKind::kEmbedding;
+  }
+  if (name == "output.weight" || name.ends_with(".nextn.shared_head_head.weight")) {
+    return TensorKind::kHead;
+  }
+  for (const std::string_view suffix :
+       {".attn_k_b.weight", ".attn_v_b.weight", ".attn_kv_b.weight"}) {
+    if (name.ends_with(suffix)) return TensorKind::kHeadMatrix;
   }
   return TensorKind::kMatrix;
 }

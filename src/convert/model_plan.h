@@ -56,12 +56,12 @@ struct PlannedTensor {
 };
 
 struct ModelPlan {
-  std::vector<DirectoryTensor> directory;  // prediction layers too
+  std::vector<DirectoryTensor> directory;
   std::vector<PlannedTensor> file;
 };
 
-// Biases are where the shape says; a directory of a tied model may have a head all the same, which
-// `with_head` then says.
+// Biases and prediction layers are where the shape says; a directory of a tied model may have a
+// head all the same, which `with_head` then says.
 ModelPlan PlanModel(const ModelShape& shape, bool with_head);
 
 // What a tensor of a GGUF file is, from its name and number of dimensions.

@@ -1,11 +1,14 @@
-// The journal is text: the recipe in its first line, then one line per checkpoint, "N .", appended
-// after the bytes are on the disk. A line that was cut off by a crash lacks its dot and is ignored.
+// The journal is text: the recipe in its first line, then one line per checkpoint, "N BYTES .": how
+// much is done, and how long the part is at least. It is appended after the bytes are on the disk.
+// A line that was cut off by a crash lacks its dot and is ignored.
 #include "convert/part_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <utility>
@@ -32,15 +35,29 @@ void WriteAll(int fd, const void* data, std::size_t size, off_t offset, const fs
   }
 }
 
-// The last checkpoint of a journal with this recipe, or 0.
-std::size_t LastCheckpoint(const fs::path& path, const std::string& recipe) {
+struct Checkpoint {
+  std::size_t done = 0;
+  uint64_t bytes = 0;
+};
+
+// The last one of a journal with this recipe, or zeros.
+Checkpoint LastCheckpoint(const fs::path& path, const std::string& recipe) {
   std::ifstream journal(path);
   std::string line;
-  if (!std::getline(journal, line) || line != recipe) return 0;
-  std::size_t done = 0, number = 0;
+  Checkpoint last, next;
+  if (!std::getline(journal, line) || line != recipe) return last;
   std::string dot;
-  while (journal >> number >> dot && dot == ".") done = number;
-  return done;
+  while (journal >> next.done >> next.bytes >> dot && dot == ".") last = next;
+  return last;
+}
+
+// Whether the open file is still what the path names: whoever held its lock before may have given
+// it another name.
+bool IsStillAt(int fd, const fs::path& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 fs::path FolderOf(const fs::path& path) {
@@ -107,13 +124,20 @@ void PartFile::Open(const std::string& recipe, Room room) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
   fd_ = ::open(path_.c_str(), kFlags, 0666);
   if (fd_ < 0) throw SystemError(errno, "cannot create " + path_.string());
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 || !IsStillAt(fd_, path_)) {
     throw Error(ErrorCode::kUnavailable, path_.string() + " is being written by another process");
   }
   locked_ = true;
   std::error_code ignored;
   uint64_t present = fs::file_size(path_, ignored);
-  if (journaled_ && present > 0) done_ = marked_ = LastCheckpoint(journal_path_, recipe);
+  if (journaled_ && present > 0) {
+    const Checkpoint last = LastCheckpoint(journal_path_, recipe);
+    was_short_ = present < last.bytes;
+    if (!was_short_) {
+      done_ = marked_ = last.done;
+      end_ = last.bytes;
+    }
+  }
   if (done_ == 0) {
     if (::ftruncate(fd_, 0) != 0) throw SystemError(errno, "cannot write " + path_.string());
     present = 0;
@@ -153,6 +177,7 @@ PartFile::~PartFile() {
 void PartFile::Write(uint64_t offset, std::span<const std::byte> data) {
   WriteAll(fd_, data.data(), data.size(), static_cast<off_t>(offset), path_);
   unsynced_ += data.size();
+  end_ = std::max(end_, offset + data.size());
 }
 
 void PartFile::MarkDone(std::size_t done) {
@@ -165,7 +190,7 @@ void PartFile::Sync() {
   unsynced_ = 0;
   if (marked_ == done_) return;
   done_ = marked_;
-  const std::string line = std::to_string(done_) + " .\n";
+  const std::string line = std::to_string(done_) + " " + std::to_string(end_) + " .\n";
   WriteAll(journal_, line.data(), line.size(), -1, journal_path_);
 }
 
@@ -176,14 +201,14 @@ void PartFile::Finish() {
 }
 
 void PartFile::Publish() {
-  if (::fsync(fd_) != 0 || ::close(std::exchange(fd_, -1)) != 0) {
-    throw SystemError(errno, "cannot write " + path_.string());
-  }
+  if (::fsync(fd_) != 0) throw SystemError(errno, "cannot write " + path_.string());
+  // With the lock, which ends when the file is closed: nobody else may open what is renamed.
   if (::rename(path_.c_str(), destination_.c_str()) != 0) {
     throw SystemError(errno, "cannot rename " + path_.string() + " to " + destination_.string());
   }
   published_ = true;
   if (journaled_) ::unlink(journal_path_.c_str());
+  ::close(std::exchange(fd_, -1));
   const int folder = ::open(FolderOf(destination_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;  // a folder that may be written but not read
   ::fsync(folder);

@@ -35,8 +35,8 @@ class PartFile {
   // Creates or opens DST.part. `recipe` is a digest of all that determines the file; empty: no
   // journal is kept, and an older part is written anew. With one, done() is what a journal with the
   // same recipe says, in units of the caller, and never more than is on the disk; 0 for another
-  // recipe. Throws Error kNotFound, kPermission, kNoSpace, kIo, and kUnavailable while another
-  // process writes it.
+  // recipe, and for a part that is shorter than its journal says. Throws Error kNotFound,
+  // kPermission, kNoSpace, kIo, and kUnavailable while another process writes it.
   PartFile(const std::filesystem::path& destination, uint64_t bytes, const std::string& recipe,
            Room room = Room::kChecked);
   // Without a journal, or with nothing done, the part is removed unless it was published.
@@ -45,6 +45,7 @@ class PartFile {
   PartFile& operator=(const PartFile&) = delete;
 
   std::size_t done() const { return done_; }
+  bool was_short() const { return was_short_; }                // than its journal says
   const std::filesystem::path& path() const { return path_; }  // of the part
 
   // Throws Error kNoSpace or kIo.
@@ -68,6 +69,8 @@ class PartFile {
   int fd_ = -1, journal_ = -1;
   std::size_t done_ = 0, marked_ = 0;
   uint64_t unsynced_ = 0;
+  uint64_t end_ = 0;  // of what was written, this time or before
+  bool was_short_ = false;
   bool locked_ = false, published_ = false;
 };
 

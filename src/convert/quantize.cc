@@ -35,9 +35,11 @@ void RefuseSameFile(const ModelFile& source, const fs::path& destination) {
   }
 }
 
-// All that determines the result: its header, the files it is made of, and the importance.
+// All that determines the result: its header, the encoders, the files it is made of, and the
+// importance.
 std::string RecipeOf(const std::string& header, const ModelFile& source, const fs::path& imatrix) {
-  std::string text = "fathom quantize 1\n" + Sha256OfText(header) + "\n";
+  std::string text =
+      "fathom quantize 2\n" + Sha256OfText(header) + "\n" + DigestOfEncoders(EncoderOf) + "\n";
   for (const MappedFile& shard : source.shards()) {
     text += fs::absolute(shard.path()).string() + "\n" + std::to_string(shard.bytes().size()) +
             "\n" + std::to_string(fs::last_write_time(shard.path()).time_since_epoch().count()) +
@@ -207,6 +209,33 @@ class Quantizer {
   ConvertProgress progress_;
 };
 
+// What will be written is described as a model before it is: types that cannot be run together are
+// found before hours of work, not after.
+void RefuseWhatCannotRun(const QuantizePlan& plan, const fs::path& destination) {
+  GgufHeader header;
+  for (const auto& [key, value] : plan.keys) header.AddMetadata(key, value);
+  const std::string encoded = header.Encode();
+  int64_t longest = 0;
+  for (const OutputTensor& tensor : plan.tensors) {
+    if (tensor.shape.size() == 1) longest = std::max(longest, tensor.columns());
+  }
+  // Describing reads vectors, all of which will be float32.
+  const std::vector<float> ones(static_cast<std::size_t>(longest), 1.0F);
+  std::vector<NamedTensor> tensors;
+  for (const OutputTensor& tensor : plan.tensors) {
+    NamedTensor named{.name = tensor.name};
+    named.view.data = reinterpret_cast<const std::byte*>(ones.data());
+    named.view.format = tensor.format;
+    named.view.rank = static_cast<int>(tensor.shape.size());
+    std::copy(tensor.shape.begin(), tensor.shape.end(), named.view.shape.begin());
+    tensors.push_back(std::move(named));
+  }
+  ModelFile::Metadata metadata =
+      ParseGguf(std::as_bytes(std::span(encoded)), destination.string()).metadata;
+  DescribeModel(
+      ModelFile({}, std::move(metadata), std::move(tensors), ModelFileKind::kGguf, destination));
+}
+
 bool UsesImportance(const OutputTensor& tensor) {
   return !tensor.sources.empty() && RowOf(tensor.format).block_elements > 1;
 }
@@ -236,9 +265,12 @@ const std::vector<float>* ImportanceOf(const ImportanceMatrix& matrix, const Out
 
 QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
                         const QuantizeOptions& options) {
-  QuantizePlan plan = PlanQuantize(source, options.type, options.overrides, options.tokenizer);
+  QuantizePlan plan = PlanQuantize(source, options.type, options.overrides, options.tokenizer,
+                                   options.prediction_layers);
+  plan.keys.insert(plan.keys.end(), options.sampling.begin(), options.sampling.end());
   RefuseSameFile(source, destination);
   CheckDestination(destination, /*folder=*/false, options.overwrite);
+  RefuseWhatCannotRun(plan, destination);
 
   ImportanceMatrix importance;
   if (!options.imatrix.empty()) {
@@ -263,6 +295,7 @@ QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
   const std::string encoded = header.Encode();
   report.bytes = encoded.size() + header.DataBytes();
   PartFile part(destination, report.bytes, RecipeOf(encoded, source, options.imatrix));
+  report.begun_again = part.was_short();
   const std::size_t done = std::min(part.done(), plan.tensors.size());
   const auto offset_of = [&](std::size_t i) {
     return i < plan.tensors.size() ? encoded.size() + header.OffsetOfTensor(i) : report.bytes;

@@ -26,13 +26,18 @@ void RequireEncoder(Format format) {
 
 class DirectoryPlanner {
  public:
-  DirectoryPlanner(const ModelFile& source, const ModelShape& shape)
-      : source_(source), shape_(shape) {}
+  // Of the shape's prediction layers those are planned that `written` has.
+  DirectoryPlanner(const ModelFile& source, const ModelShape& shape, const ModelShape& written)
+      : source_(source), shape_(shape), written_(written) {}
 
   std::vector<OutputTensor> Plan(std::vector<std::string>& left_out) {
     const bool head = !shape_.tied_head || source_.FindTensor("lm_head.weight") != nullptr;
     std::vector<OutputTensor> outputs;
-    for (PlannedTensor& tensor : PlanModel(shape_, head).file) {
+    for (PlannedTensor& tensor : PlanModel(written_, head).file) {
+      // Copies of the model's own; readers take those where these are not there.
+      const bool copy = tensor.name.ends_with(".nextn.embed_tokens.weight") ||
+                        tensor.name.ends_with(".nextn.shared_head_head.weight");
+      if (copy && source_.FindTensor(tensor.sources.front()) == nullptr) continue;
       outputs.push_back(Bind(std::move(tensor)));
     }
     RefuseUnknown(left_out);
@@ -124,8 +129,17 @@ class DirectoryPlanner {
 
   const ModelFile& source_;
   const ModelShape& shape_;
+  const ModelShape& written_;
   std::set<std::string, std::less<>> used_;
 };
+
+// A configuration may speak of such layers where their weights were left out.
+bool HasPredictionLayers(const ModelFile& source, const ModelShape& shape) {
+  if (shape.mtp_layers == 0) return false;
+  const std::string prefix = "model.layers." + std::to_string(shape.layers) + ".";
+  return std::any_of(source.tensors().begin(), source.tensors().end(),
+                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+}
 
 // ---- A GGUF file -------------------------------------------------------------------------------
 
@@ -196,7 +210,7 @@ std::vector<OutputTensor> CopiedTensors(const ModelFile& source) {
 void ChooseFormats(std::vector<OutputTensor>& tensors, Format type,
                    const std::vector<TypeOverride>& overrides) {
   const bool tied = std::none_of(tensors.begin(), tensors.end(), [](const OutputTensor& tensor) {
-    return tensor.kind == TensorKind::kHead;
+    return tensor.name == "output.weight";
   });
   for (OutputTensor& tensor : tensors) {
     tensor.wanted = PreferredFormat(tensor.kind, tied, type);
@@ -232,7 +246,8 @@ void ChooseFormats(std::vector<OutputTensor>& tensors, Format type,
 }  // namespace
 
 QuantizePlan PlanQuantize(const ModelFile& source, Format type,
-                          const std::vector<TypeOverride>& overrides, const GgufKeys& tokenizer) {
+                          const std::vector<TypeOverride>& overrides, const GgufKeys& tokenizer,
+                          bool prediction_layers) {
   RequireEncoder(type);
   QuantizePlan plan;
   if (source.kind() == ModelFileKind::kGguf) {
@@ -241,10 +256,17 @@ QuantizePlan PlanQuantize(const ModelFile& source, Format type,
     plan.keys = CopiedKeys(source, type);
   } else {
     const ModelShape shape = ParseShape(source);
-    plan.tensors = DirectoryPlanner(source, shape).Plan(plan.left_out);
+    ModelShape written = shape;
+    if (!prediction_layers) {
+      written.mtp_layers = 0;
+    } else if (!HasPredictionLayers(source, shape)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  source.path().string() + " has no layer that predicts a further token");
+    }
+    plan.tensors = DirectoryPlanner(source, shape, written).Plan(plan.left_out);
     std::error_code ignored;
     const std::string name = std::filesystem::canonical(source.path(), ignored).filename().string();
-    plan.keys = KeysOf(shape, name, type, source.path().string());
+    plan.keys = KeysOf(written, name, type, source.path().string());
     plan.keys.insert(plan.keys.end(), tokenizer.begin(), tokenizer.end());
     if (tokenizer.empty()) plan.keys.emplace_back("tokenizer.ggml.model", std::string("none"));
   }

@@ -24,11 +24,13 @@ struct QuantizePlan {
   std::vector<std::string> left_out;  // of the source: layers that predict further tokens
 };
 
-// `tokenizer` are the keys of the tokenizer of a directory; a GGUF file has its own. Throws Error:
-// kUnsupported for an architecture, a type or a tensor that is not known here; kInvalidFile for a
-// tensor that is missing or has another shape, named; kInvalidArgument for an override that is no
-// expression or finds nothing.
+// `tokenizer` are the keys of the tokenizer of a directory; a GGUF file has its own. The layers of
+// a directory that predict further tokens are written where `prediction_layers` says so. Throws
+// Error: kUnsupported for an architecture, a type or a tensor that is not known here; kInvalidFile
+// for a tensor that is missing or has another shape, named; kInvalidArgument for an override that
+// is no expression or finds nothing, and where there are no such layers.
 QuantizePlan PlanQuantize(const ModelFile& source, Format type,
-                          const std::vector<TypeOverride>& overrides, const GgufKeys& tokenizer);
+                          const std::vector<TypeOverride>& overrides, const GgufKeys& tokenizer,
+                          bool prediction_layers = false);
 
 }  // namespace fathom

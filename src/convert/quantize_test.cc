@@ -12,8 +12,10 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <sstream>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -25,6 +27,7 @@
 #include "formats/hf_directory.h"
 #include "models/testing/altered_file.h"
 #include "models/testing/model_runner.h"
+#include "models/testing/mtp_runner.h"
 
 namespace fathom {
 namespace {
@@ -129,10 +132,64 @@ TEST(QuantizeTest, HeadMatricesAreThoseOfTheGolden) {
   }
 }
 
+// Logits of the module that predicts a further token, for states of the model itself.
+std::vector<float> MtpLogits(const ModelFile& file, std::span<const int32_t> ids) {
+  const auto model = BindModel(file);
+  const auto module = BindMtpModule(file);
+  CHECK(module != nullptr);
+  ModelRunner runner(*model, ReferenceKernels(), CacheType::kF32, 2, 256, LatentForm::kNaive);
+  std::vector<float> hidden(ids.size() * static_cast<std::size_t>(model->spec().hidden));
+  runner.context().hidden_out = hidden.data();
+  runner.Feed(ids);
+  MtpRunner mtp(*module, model->spec(), ReferenceKernels(), CacheType::kF32, 2, LatentForm::kNaive);
+  return mtp.Feed(ids.subspan(1), hidden.data());
+}
+
+// The golden with the mscale that GGUF has; the PyPI package gguf wrote the same weights beside it.
+fs::path PredictingSource(const ScratchFolder& folder) {
+  const fs::path copy = Copied(folder, "deepseek_mtp");
+  Replace(copy / "config.json", "\"mscale\": 1.0", "\"mscale\": 0.707");
+  return copy;
+}
+
+TEST(QuantizeTest, LayersThatPredictAreWrittenWhereAskedFor) {
+  const ScratchFolder folder;
+  const ModelFile source = OpenHuggingFaceDirectory(PredictingSource(folder));
+  const ModelFile golden = OpenGolden("deepseek_mtp.kv_b.gguf");
+  const Json json = ParseJson(TextOf(kGoldens / "deepseek_mtp.json"), "golden");
+  const auto ids = json.at("ids").get<std::vector<int32_t>>();
+  const std::vector<float> expected = MtpLogits(golden, ids);
+  for (const Format type : {Format::kF32, Format::kQ4_0}) {
+    QuantizeOptions options = To(type);
+    options.prediction_layers = true;
+    options.overwrite = Overwrite::kReplace;
+    EXPECT_THAT(Quantize(source, folder / "out.gguf", options).left_out, ::testing::IsEmpty());
+    const ModelFile file = OpenGguf(folder / "out.gguf");
+    EXPECT_EQ(file.Integer("deepseek2.block_count"), 3);
+    EXPECT_EQ(file.Integer("deepseek2.nextn_predict_layers"), 1);
+    for (const NamedTensor& tensor : golden.tensors()) {
+      if (tensor.name.find(".nextn.") == std::string::npos) continue;
+      ASSERT_NE(file.FindTensor(tensor.name), nullptr) << tensor.name;
+    }
+    if (type == Format::kQ4_0) {  // as embedding and head
+      EXPECT_EQ(file.FindTensor("blk.2.nextn.embed_tokens.weight")->view.format,
+                file.FindTensor("token_embd.weight")->view.format);
+      EXPECT_EQ(file.FindTensor("blk.2.nextn.shared_head_head.weight")->view.format,
+                file.FindTensor("output.weight")->view.format);
+      continue;
+    }
+    const std::vector<float> found = MtpLogits(file, ids);
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-3) << i;
+  }
+  QuantizeOptions options = To(Format::kF32);
+  options.prediction_layers = true;
+  EXPECT_THROW(Quantize(OpenGolden("deepseek_v3"), folder / "none.gguf", options), Error);
+}
+
 TEST(QuantizeTest, LayersThatPredictAreLeftOutAndReported) {
   const ScratchFolder folder;
-  const fs::path copy = Copied(folder, "deepseek_mtp");
-  Replace(copy / "config.json", "\"mscale_all_dim\": 0.707", "\"mscale_all_dim\": 1.0");
+  const fs::path copy = PredictingSource(folder);
   const QuantizeReport report =
       Quantize(OpenHuggingFaceDirectory(copy), folder / "out.gguf", To(Format::kF32));
   EXPECT_THAT(report.left_out, ::testing::Contains("model.layers.2.eh_proj.weight"));
@@ -205,6 +262,25 @@ TEST(QuantizeTest, RowsThatAreNotDividedFallBackAndAreReported) {
   for (const char* name : {"blk.1.ffn_gate_inp.weight", "blk.1.exp_probs_b.bias",
                            "blk.1.attn_norm.weight", "output_norm.weight"}) {
     EXPECT_EQ(file.FindTensor(name)->view.format, Format::kF32) << name;
+  }
+}
+
+// What a file joins gets the type of what others have apart. The rows of the goldens are too short
+// for it, which is reported.
+TEST(QuantizeTest, JointHeadMatricesAreKeptFiner) {
+  const ScratchFolder folder;
+  for (const char* name : {"deepseek_v3.kv_b.gguf", "deepseek_v3.split.gguf", "deepseek_v3"}) {
+    QuantizeOptions options = To(Format::kQ4_K);
+    options.overwrite = Overwrite::kReplace;
+    int found = 0;
+    for (const auto& fallback :
+         Quantize(OpenGolden(name), folder / "out.gguf", options).fallbacks) {
+      const std::string& tensor = fallback.tensor;
+      if (!tensor.ends_with("attn_kv_b.weight") && !tensor.ends_with("attn_v_b.weight")) continue;
+      EXPECT_EQ(fallback.wanted, Format::kQ8_0) << tensor;
+      ++found;
+    }
+    EXPECT_EQ(found, 3) << name;
   }
 }
 
@@ -285,6 +361,64 @@ TEST(QuantizeTest, APartOfAnotherRecipeIsNotUsed) {
   EXPECT_EQ(Sha256OfFile(folder / "out.gguf"), Sha256OfFile(folder / "fresh.gguf"));
 }
 
+// Stopped after some megabytes, so that the journal has a checkpoint.
+void Stop(const ModelFile& source, const fs::path& path) {
+  QuantizeOptions options = To(Format::kQ4_K);
+  int calls = 0;
+  options.hooks.cancelled = [&] { return ++calls > 12; };
+  EXPECT_THROW(Quantize(source, path, options), Error);
+}
+
+TEST(QuantizeTest, APartThatWasCutIsBegunAgain) {
+  const ScratchFolder folder;
+  const ModelFile source = OpenGguf(SyntheticSource(folder));
+  const fs::path path = folder / "out.gguf", part = folder / "out.gguf.part";
+  Quantize(source, folder / "whole.gguf", To(Format::kQ4_K));
+  Stop(source, path);
+  ASSERT_TRUE(fs::exists(part));
+  const uint64_t size = fs::file_size(part);
+  fs::resize_file(part, size - 1);
+  const QuantizeReport report = Quantize(source, path, To(Format::kQ4_K));
+  EXPECT_TRUE(report.begun_again);
+  EXPECT_EQ(report.resumed_bytes, 0u);
+  EXPECT_EQ(Sha256OfFile(path), Sha256OfFile(folder / "whole.gguf"));
+  fs::remove(path);
+  Stop(source, path);
+  EXPECT_EQ(fs::file_size(part), size);
+  const QuantizeReport resumed = Quantize(source, path, To(Format::kQ4_K));
+  EXPECT_FALSE(resumed.begun_again);
+  EXPECT_GT(resumed.resumed_bytes, 0u);
+}
+
+// One that encodes Q4_K in another way.
+EncodeFunction OtherEncoderOf(Format format) {
+  return EncoderOf(format == Format::kQ4_K ? Format::kQ4_0 : format);
+}
+
+TEST(QuantizeTest, OtherEncodersAreAnotherRecipe) {
+  EXPECT_EQ(DigestOfEncoders(EncoderOf), DigestOfEncoders(EncoderOf));
+  EXPECT_NE(DigestOfEncoders(EncoderOf), DigestOfEncoders(OtherEncoderOf));
+}
+
+TEST(PartFileTest, IsLockedUntilItHasItsName) {
+  const ScratchFolder folder;
+  const fs::path path = folder / "file";
+  PartFile part(path, 1, "");
+  part.Finish();
+  fs::create_directory(path);  // what cannot be replaced by a file
+  EXPECT_THROW(part.Publish(), Error);
+  try {
+    PartFile other(path, 1, "");
+    ADD_FAILURE() << "another process could write it";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  }
+  EXPECT_TRUE(fs::exists(folder / "file.part"));
+  fs::remove(path);
+  part.Publish();
+  EXPECT_TRUE(fs::is_regular_file(path));
+}
+
 // ---- Bad input ---------------------------------------------------------------------------------
 
 std::string ErrorOf(const ModelFile& source, const fs::path& path, const QuantizeOptions& options) {
@@ -353,6 +487,22 @@ TEST(QuantizeErrors, Overrides) {
   EXPECT_THAT(ErrorOf(source, folder / "out.gguf", options), HasSubstr("'atn_q' in its name"));
   options.overrides = {{"attn_norm", Format::kF16}};
   EXPECT_THAT(ErrorOf(source, folder / "out.gguf", options), HasSubstr("stay F32"));
+}
+
+TEST(QuantizeErrors, TypesThatCannotRunTogetherAreFoundBeforeAnythingIsWritten) {
+  const ScratchFolder folder;
+  QuantizeOptions options = To(Format::kQ4_0);
+  options.overrides = {{"ffn_up_exps", Format::kF16}};
+  bool began = false;
+  options.hooks.progress = [&](const ConvertProgress&) { began = true; };
+  const std::string gate = "the experts' gate matrices are stored as ";
+  for (const char* name : {"deepseek_v3", "deepseek_v3.split.gguf"}) {
+    EXPECT_THAT(ErrorOf(OpenGolden(name), folder / "out.gguf", options),
+                HasSubstr("unsupported: " + (folder / "out.gguf").string() + ": in layer 1 " +
+                          gate + "Q4_0 and their up matrices as F16"));
+    EXPECT_FALSE(began);
+    EXPECT_FALSE(fs::exists(folder / "out.gguf.part"));
+  }
 }
 
 TEST(QuantizeErrors, UnknownArchitecture) {

@@ -1,5 +1,11 @@
 #include "convert/quantizer.h"
 
+#include <cmath>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include "base/sha256.h"
 #include "convert/encoders.h"
 
 namespace fathom {
@@ -39,6 +45,31 @@ EncodeFunction EncoderOf(Format format) {
     default:
       return nullptr;
   }
+}
+
+std::string DigestOfEncoders(EncodeFunction (*encoder_of)(Format)) {
+  constexpr int64_t kValues = 4 * kSuperBlock;
+  std::vector<float> values, importance;
+  for (int64_t i = 0; i < kValues; ++i) {
+    // Multiples of powers of two, so that they are the same everywhere: a walk through all residues
+    // in blocks of different sizes.
+    const auto step = static_cast<float>(i * 389 % 1021 - 510);
+    values.push_back(std::ldexp(step, static_cast<int>(i / kSmallBlock % 5) - 12));
+    importance.push_back(std::ldexp(static_cast<float>(i * 97 % 251), -6));
+  }
+  Sha256 hash;
+  std::vector<std::byte> blocks;
+  for (int i = 0; i < kFormatCount; ++i) {
+    const Format format = static_cast<Format>(i);
+    const EncodeFunction encode = encoder_of(format);
+    if (encode == nullptr) continue;
+    blocks.resize(static_cast<std::size_t>(BytesOf(format, kValues)));
+    for (const float* weights : std::initializer_list<const float*>{nullptr, importance.data()}) {
+      encode(values.data(), weights, blocks.data(), kValues);
+      hash.Update(blocks);
+    }
+  }
+  return hash.HexDigest();
 }
 
 std::string EncodableFormats() {

@@ -25,6 +25,10 @@ using EncodeFunction = void (*)(const float* values, const float* importance, st
 // Null for a format that is only read.
 EncodeFunction EncoderOf(Format format);
 
+// A digest of what the encoders of all formats make of some fixed values, with and without
+// importance: another one means that a file begun with them cannot be gone on with.
+std::string DigestOfEncoders(EncodeFunction (*encoder_of)(Format));
+
 // The formats that have an encoder, for messages: "F32, F16, ...".
 std::string EncodableFormats();
 

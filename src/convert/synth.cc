@@ -27,7 +27,8 @@ SynthReport WriteSyntheticGguf(const SynthOptions& options, const std::filesyste
                 "random GGUF files in " + std::string(RowOf(options.type).name) + " are not made");
   }
   CheckDestination(path, /*folder=*/false, options.overwrite);
-  const ModelShape shape = ShapeOf(options);
+  ModelShape shape = ShapeOf(options);
+  shape.mtp_layers = 0;  // llama.cpp loads no file with them
   const ModelPlan plan = PlanModel(shape, !shape.tied_head);
   const std::string name = "synthetic " + std::filesystem::path(options.shape).stem().string();
 

@@ -16,7 +16,7 @@ bool SameName(std::string_view a, std::string_view b) {
   });
 }
 
-bool IsPlain(Format format) { return RowOf(format).block_elements == 1; }
+bool IsSingle(Format format) { return RowOf(format).block_elements == 1; }
 
 }  // namespace
 
@@ -35,7 +35,7 @@ Format FormatNamed(std::string_view name) {
 
 Format PreferredFormat(TensorKind kind, bool is_head, Format type) {
   if (StaysFloat(kind)) return Format::kF32;
-  if (IsPlain(type)) return type;
+  if (IsSingle(type)) return type;
   const double bits = RowOf(type).bits_per_element();
   const auto at_least = [&](Format least) {
     return bits < RowOf(least).bits_per_element() ? least : type;

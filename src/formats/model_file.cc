@@ -198,9 +198,10 @@ std::string ModelFile::PlaceOf(std::string_view key) const {
 void ModelFile::FailTensor(std::string_view name, const std::string& message) const {
   const NamedTensor* tensor = FindTensor(name);
   CHECK(tensor != nullptr);
-  const MappedFile& shard = shards_[static_cast<std::size_t>(tensor->shard)];
+  const std::filesystem::path& place =
+      shards_.empty() ? path_ : shards_[static_cast<std::size_t>(tensor->shard)].path();
   throw Error(ErrorCode::kInvalidFile,
-              shard.path().string() + ": tensor " + QuotedName(name) + " " + message);
+              place.string() + ": tensor " + QuotedName(name) + " " + message);
 }
 
 void ModelFile::FailKey(std::string_view key, const std::string& message) const {

@@ -50,7 +50,7 @@ class ModelFile {
 
   // The views point into the shards, and unused dimensions of shapes are 0. Throws
   // Error(kInvalidFile) when two tensors have one name. `path` is what messages call the whole;
-  // left empty it is that of the first shard. Without shards there is a path, and metadata alone.
+  // left empty it is that of the first shard. Without shards, views point into the maker's memory.
   ModelFile(std::vector<MappedFile> shards, Metadata metadata, std::vector<NamedTensor> tensors,
             ModelFileKind kind = ModelFileKind::kGguf, std::filesystem::path path = {});
 

@@ -1,9 +1,13 @@
 #include "loader/gguf_tokenizer.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "loader/loader.h"
 #include "text/pre_tokenizer.h"
 
 namespace fathom {
@@ -42,6 +46,38 @@ void RefuseUnusual(const TokenizerSpec& spec, const std::string& path) {
   }
 }
 
+// The ids that end a reply, by the key that says so.
+struct Stops {
+  TokenId turn = -1;     // eot
+  TokenId message = -1;  // eom: of a message, after which a tool may be asked
+  std::vector<TokenId> others;
+};
+
+Stops StopsOf(const TokenizerSpec& spec) {
+  Stops stops;
+  std::vector<TokenId> ids = spec.stops;
+  ids.push_back(spec.eot);
+  for (const TokenId id : ids) {
+    const auto& others = stops.others;
+    if (id < 0 || id == spec.eos || id == stops.message ||
+        std::find(others.begin(), others.end(), id) != others.end()) {
+      continue;
+    }
+    if (spec.tokens[static_cast<std::size_t>(id)] == "<|eom_id|>") {
+      stops.message = id;
+    } else {
+      stops.others.push_back(id);
+    }
+  }
+  // Whoever reads these keys ends a reply with either token: any id may have one.
+  for (TokenId* key : {&stops.turn, &stops.message}) {
+    if (*key >= 0 || stops.others.empty()) continue;
+    *key = stops.others.front();
+    stops.others.erase(stops.others.begin());
+  }
+  return stops;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, GgufValue>> GgufTokenizerKeys(const TokenizerSpec& spec,
@@ -75,13 +111,38 @@ std::vector<std::pair<std::string, GgufValue>> GgufTokenizerKeys(const Tokenizer
   add_id("tokenizer.ggml.bos_token_id", spec.bos);
   add_id("tokenizer.ggml.eos_token_id", spec.eos);
   add_id("tokenizer.ggml.padding_token_id", spec.pad);
-  // One more id that ends a reply has a key.
-  const auto other = std::find_if(spec.stops.begin(), spec.stops.end(),
-                                  [&](TokenId id) { return id != spec.eos; });
-  add_id("tokenizer.ggml.eot_token_id", other != spec.stops.end() ? *other : spec.eot);
+  const Stops stops = StopsOf(spec);
+  add_id("tokenizer.ggml.eot_token_id", stops.turn);
+  add_id("tokenizer.ggml.eom_token_id", stops.message);
   keys.emplace_back("tokenizer.ggml.add_bos_token", spec.add_bos);
   if (!spec.chat_template.empty()) {
     keys.emplace_back("tokenizer.chat_template", spec.chat_template);
+  }
+  return keys;
+}
+
+std::vector<TokenId> StopsWithoutKey(const TokenizerSpec& spec) { return StopsOf(spec).others; }
+
+std::vector<std::pair<std::string, GgufValue>> GgufSamplingKeys(const ModelFile& directory) {
+  RecommendedSamplingOf(directory);  // refuses what the file could not be loaded with
+  struct Key {
+    const char* directory;
+    const char* gguf;
+  };
+  constexpr std::array kNumbers = {Key{"temperature", "temp"}, Key{"top_p", "top_p"},
+                                   Key{"min_p", "min_p"},
+                                   Key{"repetition_penalty", "penalty_repeat"}};
+  std::vector<std::pair<std::string, GgufValue>> keys;
+  const std::string from = "generation_config.", to = "general.sampling.";
+  for (const Key& key : kNumbers) {
+    const std::optional<double> value = directory.Number(from + key.directory);
+    if (value) keys.emplace_back(to + key.gguf, static_cast<float>(*value));
+  }
+  if (const std::optional<int64_t> count = directory.Integer(from + "top_k")) {
+    if (*count < 0 || *count > std::numeric_limits<int32_t>::max()) {
+      directory.FailKey(from + "top_k", "is " + std::to_string(*count) + ", expected a count");
+    }
+    keys.emplace_back(to + "top_k", static_cast<int32_t>(*count));
   }
   return keys;
 }

@@ -1,4 +1,5 @@
-// A tokenizer as GGUF's keys: the inverse of TokenizerSpecOf for files that are written.
+// A tokenizer, and advice on sampling, as GGUF's keys: the inverse of what the loader reads, for
+// files that are written.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "formats/gguf_header.h"
+#include "formats/model_file.h"
 #include "text/tokenizer.h"
 
 namespace fathom {
@@ -14,9 +16,16 @@ namespace fathom {
 // "tokenizer.ggml.*" and "tokenizer.chat_template" for a model whose embedding has `rows` rows; ids
 // beyond the tokenizer's are named as unused padding. `path` is for messages. Throws
 // Error(kUnsupported) for what GGUF has no key for, and Error(kInvalidFile) for more tokens than
-// rows.
+// rows. Of the ids that end a reply three have a key; more are left out, see StopsWithoutKey.
 std::vector<std::pair<std::string, GgufValue>> GgufTokenizerKeys(const TokenizerSpec& spec,
                                                                  int64_t rows,
                                                                  const std::string& path);
+
+// The ids that end a reply and have no key.
+std::vector<TokenId> StopsWithoutKey(const TokenizerSpec& spec);
+
+// "general.sampling.*" of a directory's generation_config.json. Throws Error(kInvalidFile) for a
+// value that makes no sense.
+std::vector<std::pair<std::string, GgufValue>> GgufSamplingKeys(const ModelFile& directory);
 
 }  // namespace fathom

@@ -238,6 +238,8 @@ std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
   spec.eot = TokenIdKey(file, "tokenizer.ggml.eot_token_id", tokens->size());
   spec.pad = TokenIdKey(file, "tokenizer.ggml.padding_token_id", tokens->size());
   if (spec.eot < 0) spec.eot = UsualEndOfTurn(spec);
+  const TokenId end_of_message = TokenIdKey(file, "tokenizer.ggml.eom_token_id", tokens->size());
+  if (end_of_message >= 0) spec.stops.push_back(end_of_message);
   // Where the file does not say: Llama 3 was trained with the beginning-of-text token, GPT-2's
   // descendants without.
   spec.add_bos = file.Boolean("tokenizer.ggml.add_bos_token")
@@ -253,9 +255,7 @@ std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file) {
   return spec;
 }
 
-namespace {
-
-RecommendedSampling SamplingOf(const ModelFile& file) {
+RecommendedSampling RecommendedSamplingOf(const ModelFile& file) {
   const bool directory = file.kind() == ModelFileKind::kHuggingFace;
   RecommendedSampling sampling;
   const auto read = [&](const char* key, double most, double& value) {
@@ -272,6 +272,8 @@ RecommendedSampling SamplingOf(const ModelFile& file) {
   read(directory ? "generation_config.top_p" : "general.sampling.top_p", 1, sampling.top_p);
   return sampling;
 }
+
+namespace {
 
 // Directories round their embeddings up: DeepSeek-V2-Lite has 2,385 rows more than tokens, other
 // models fewer. Further apart, the tokenizer is that of another model. GGUF files name the padding.
@@ -290,7 +292,7 @@ LoadedModel LoadModel(const std::filesystem::path& path, std::string name) {
   loaded.file = std::make_unique<ModelFile>(OpenModelFile(path));
   loaded.name = name.empty() ? NameOf(path, *loaded.file) : std::move(name);
   loaded.model = BindModel(*loaded.file);
-  loaded.sampling = SamplingOf(*loaded.file);
+  loaded.sampling = RecommendedSamplingOf(*loaded.file);
   if (std::optional<TokenizerSpec> spec = TokenizerSpecOf(*loaded.file)) {
     RequireSameVocabulary(*loaded.file, static_cast<int64_t>(spec->tokens.size()),
                           loaded.model->spec().vocabulary);

@@ -42,4 +42,8 @@ LoadedModel LoadModel(const std::filesystem::path& path, std::string name = {});
 // broken or not supported.
 std::optional<TokenizerSpec> TokenizerSpecOf(const ModelFile& file);
 
+// What generation_config.json or GGUF's general.sampling.* advises. Throws Error(kInvalidFile) for
+// what is out of range.
+RecommendedSampling RecommendedSamplingOf(const ModelFile& file);
+
 }  // namespace fathom

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "loader/loader.h"
+#include "models/model.h"
 #include "models/outline.h"
 #include "placement/bandwidth.h"
 #include "placement/speed_probe.h"
@@ -23,6 +24,7 @@ PlacementPlan PlanModel(const std::filesystem::path& path, const std::string& na
                         const PlanningOptions& options) {
   CHECK(options.kernels != nullptr);
   const ModelFile file = OpenModelFile(path);
+  DescribeModel(file);  // refuses what cannot run; an outline is of anything with known names
   ModelOutline outline = OutlineOf(file);
   outline.name = name.empty() ? file.path().filename().string() : name;
   const int threads = options.threads > 0 ? options.threads : PhysicalCores();

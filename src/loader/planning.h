@@ -20,9 +20,10 @@ struct PlanningOptions {
   std::vector<std::filesystem::path> other_files;
 };
 
-// Reads headers only; measuring takes some seconds, reads some pieces of the model's data to time
-// the disk, and forgets them. `name` is for the report; left empty it is that of the file. Throws
-// Error as OpenModelFile, OutlineOf and MakePlan do.
+// Reads headers and vectors only; measuring takes some seconds, reads some pieces of the model's
+// data to time the disk, and forgets them. `name` is for the report; left empty it is that of the
+// file. Throws Error as OpenModelFile, DescribeModel (for a model that cannot run), OutlineOf and
+// MakePlan do.
 PlacementPlan PlanModel(const std::filesystem::path& path, const std::string& name,
                         const PlanningOptions& options);
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "models/config_reader.h"
 #include "models/layers/latent_attention.h"
 #include "models/rope_config.h"
+#include "models/tensor_name.h"
 
 namespace fathom {
 namespace {
@@ -104,19 +104,6 @@ struct Place {
   int64_t layer = -1;  // -1: outside the layers
   bool bias = false;   // the bias of the row's matrix
 };
-
-// Takes "NUMBER." from the front of a name.
-std::optional<int64_t> TakeNumber(std::string_view& name) {
-  int64_t number = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  const auto digits = static_cast<std::size_t>(end - name.data());
-  if (error != std::errc() || number < 0 || digits >= name.size() || name[digits] != '.') {
-    return std::nullopt;
-  }
-  if (name.substr(0, digits) != std::to_string(number)) return std::nullopt;  // "01"
-  name.remove_prefix(digits + 1);
-  return number;
-}
 
 class Outliner {
  public:

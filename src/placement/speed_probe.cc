@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/system_memory.h"
+#include "kernels/attention_split.h"
 #include "kernels/product_split.h"
 
 namespace fathom {
@@ -35,11 +36,7 @@ constexpr int64_t kWholeRows = 32;
 // Multiplications of one loop where many rows share the weights; more would only take longer.
 constexpr double kLoopProducts = 4e8;
 
-// Attention: what one task takes (models/layers/attention.cc and latent_attention.cc), and the
-// longest stretches of cache that are walked; time beyond grows with the keys.
-constexpr int64_t kGroupedRows = 16;
-constexpr int64_t kLatentRows = 32;
-constexpr int64_t kLatentHeads = 8;
+// Attention: the longest stretches of cache that are walked; time beyond grows with the keys.
 constexpr int64_t kMostSequences = 4;
 constexpr int64_t kMostDecodeKeys = 4096;
 constexpr int64_t kMostPrefillKeys = 1024;

@@ -115,14 +115,76 @@ class QuantizeTest(unittest.TestCase):
                  for model in (MODEL, out)]
         self.assertLess(abs(found[1] / found[0] - 1), 0.005, found)
 
-    def test_ghost(self):
+    def measured(self, *arguments):
+        """Runs the program: what it printed, its seconds of the processor, its peak memory in bytes."""
+        with tempfile.TemporaryFile() as out:
+            program = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=out)
+            _, status, used = os.wait4(program.pid, 0)
+            program.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(program.returncode, 0)
+            out.seek(0)
+            return out.read(), used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+    def test_whole_ghost(self):
         ghost = self.folder / "ghost"
-        self.good("synth", "--shape", "r1", "--layers", 4, "--type", "fp8", "--ghost", ghost)
+        self.good("synth", "--shape", "r1", "--type", "fp8", "--ghost", ghost)
         on_disk = sum(file.stat().st_blocks * 512 for file in ghost.iterdir())
         self.assertLess(on_disk, 40 << 20)
-        found = json.loads(self.good("inspect", ghost, "--json").stdout)
-        self.assertGreater(found["bytes"], 20 << 30)
+        for command in (["inspect", ghost, "--json"], ["plan", ghost, "--no-measure", "--json"]):
+            out, seconds, peak = self.measured(*command)
+            self.assertGreater(json.loads(out)["parameters"], 671e9)
+            self.assertLess(seconds, 5, command)
+            self.assertLess(peak, 300 << 20, command)
         shutil.rmtree(ghost)
+
+    def test_memory_does_not_grow_with_the_model(self):
+        peaks, sizes = [], []
+        for layers in (12, 36):
+            shape, ghost, out = (self.folder / f"grown{end}" for end in (".json", "", ".gguf"))
+            shape.write_text(json.dumps(dict(SHAPE, num_hidden_layers=layers)))
+            self.good("synth", "--shape", shape, "--type", "bf16", "--ghost", ghost)
+            peaks.append(self.measured("quantize", ghost, out, "--type", "q4_0", "--threads", 2)[2])
+            sizes.append(sum(file.stat().st_size for file in ghost.iterdir()))
+            shutil.rmtree(ghost)
+            out.unlink()
+        self.assertGreater(sizes[1] - sizes[0], 500 << 20)
+        self.assertLess(peaks[1] - peaks[0], 64 << 20)
+        self.assertLess(peaks[1], 4 << 30)
+
+    def test_types_that_cannot_run_together_are_refused_at_once(self):
+        self.bad(2, r"in layer 1 the experts' gate matrices are stored as Q4_0 and their up matrices as F16",
+                 "quantize", GOLDENS / "deepseek_v3", self.folder / "mix.gguf", "--type", "q4_0",
+                 "--tensor-type", "ffn_up_exps=f16")
+        self.assertEqual(list(self.folder.glob("mix*")), [])
+
+    def test_what_ends_replies_and_how_to_sample_is_kept(self):
+        folder, out = self.folder / "advised", self.folder / "advised.gguf"
+        shape = self.folder / "advised.json"
+        shape.write_text(json.dumps(dict(SHAPE, hidden_size=256, intermediate_size=512,
+                                         num_attention_heads=4, num_hidden_layers=1)))
+        self.good("synth", "--shape", shape, "--type", "bf16", folder)
+        (folder / "generation_config.json").write_text(json.dumps(
+            {"temperature": 0.3, "top_p": 0.7, "eos_token_id": [40, 41, 42, 43]}))
+        done = self.good("quantize", folder, out, "--type", "q8_0")
+        self.assertRegex(done.stderr, "Note: .*not for 4[0-9]")
+        keys = out.read_bytes()
+        for key in ("general.sampling.temp", "general.sampling.top_p", "tokenizer.ggml.eot_token_id",
+                    "tokenizer.ggml.eom_token_id"):
+            self.assertIn(key.encode(), keys)
+        self.good("run", out, "--raw", "-p", "the", "-n", 2)
+
+    def test_layer_that_predicts(self):
+        folder = self.folder / "predicts"
+        shutil.copytree(GOLDENS / "deepseek_mtp", folder)
+        config = (folder / "config.json").read_text()
+        (folder / "config.json").write_text(config.replace('"mscale": 1.0', '"mscale": 0.707'))
+        out = self.folder / "predicts.gguf"
+        done = self.good("quantize", folder, out, "--type", "f16")
+        self.assertRegex(done.stderr, "tensors of the layer that predicts .* are left out; --mtp writes")
+        done = self.good("quantize", folder, out, "--type", "f16", "--mtp", "--force")
+        self.assertNotIn("left out", done.stderr)
+        self.bad(2, "has no layer that predicts", "quantize", GOLDENS / "deepseek_v3", out, "--type",
+                 "f16", "--mtp", "--force")
 
     def test_bad_input(self):
         out = self.folder / "bad.gguf"

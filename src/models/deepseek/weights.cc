@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 
@@ -134,22 +135,34 @@ TensorView BindEmbedding(const ModelFile& file, const std::string& name, const C
 }
 
 void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t layer) {
-  const auto refuse = [&](const std::string& what) {
+  const auto refuse = [&](const std::string& what, const std::string& hint = {}) {
     throw Error(ErrorCode::kUnsupported,
-                file.path().string() + ": in layer " + std::to_string(layer) + " " + what);
+                file.path().string() + ": in layer " + std::to_string(layer) + " " + what, hint);
+  };
+  const auto name = [](const Linear& matrix) {
+    return std::string(RowOf(matrix.weight.format).name);
   };
   if (!IsPlain(mixture.router.weight.format)) {
-    refuse("the router is stored as " + std::string(RowOf(mixture.router.weight.format).name) +
+    refuse("the router is stored as " + name(mixture.router) +
            ", expected F32, F16 or BF16: rounding it sends tokens to other experts");
   }
   const GatedLinears& like = mixture.experts.front();
-  for (const GatedLinears& expert : mixture.experts) {
-    if (expert.gate.weight.format != like.gate.weight.format ||
-        expert.up.weight.format != like.up.weight.format ||
-        expert.down.weight.format != like.down.weight.format ||
-        IsSingle(expert.gate.weight.format) != IsSingle(expert.up.weight.format)) {
-      refuse("experts are stored in different formats, expected one for all of them");
+  for (std::size_t e = 0; e < mixture.experts.size(); ++e) {
+    for (const auto& [what, part] :
+         {std::pair{"gate", &GatedLinears::gate}, std::pair{"up", &GatedLinears::up},
+          std::pair{"down", &GatedLinears::down}}) {
+      const Linear& matrix = mixture.experts[e].*part;
+      if (matrix.weight.format == (like.*part).weight.format) continue;
+      refuse(std::string("the ") + what + " matrix of expert " + std::to_string(e) +
+             " is stored as " + name(matrix) + " and that of expert 0 as " + name(like.*part) +
+             ", expected one format for all experts");
     }
+  }
+  if (IsSingle(like.gate.weight.format) != IsSingle(like.up.weight.format)) {
+    refuse("the experts' gate matrices are stored as " + name(like.gate) +
+               " and their up matrices as " + name(like.up) +
+               ": in one of them values stand alone, in the other in blocks",
+           "gate and up of experts are multiplied together: both alone, or both in blocks");
   }
 }
 

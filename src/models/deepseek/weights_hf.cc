@@ -1,11 +1,12 @@
 // Tensors of Hugging Face's `deepseek_v2` and `deepseek_v3` by name.
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "models/deepseek/weights.h"
+#include "models/tensor_name.h"
 
 namespace fathom::deepseek {
 namespace {
@@ -34,18 +35,6 @@ constexpr std::string_view kWeightSuffix = ".weight";
 template <std::size_t kCount>
 bool Contains(const std::array<std::string_view, kCount>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Takes "NUMBER." from the front of a name, a number as files write it: "01" is none. -1 where
-// there is none.
-int64_t TakeNumber(std::string_view& name) {
-  int64_t number = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return -1;
-  const auto digits = static_cast<std::size_t>(end - name.data());
-  if (name.substr(0, digits) != std::to_string(number)) return -1;
-  name.remove_prefix(digits + 1);
-  return number;
 }
 
 // The name without the last part of a matrix's weight or scales; empty for anything else.
@@ -82,13 +71,13 @@ bool IsKnown(const Config& config, std::string_view name) {
   constexpr std::string_view kLayers = "model.layers.", kExperts = "mlp.experts.";
   if (!name.starts_with(kLayers)) return false;
   name.remove_prefix(kLayers.size());
-  const int64_t layer = TakeNumber(name);
-  if (layer < 0 || layer >= config.layers + config.mtp_layers) return false;
-  if (!name.starts_with(kExperts)) return IsKnownInLayer(config, layer, name);
+  const std::optional<int64_t> layer = TakeNumber(name);
+  if (!layer || *layer >= config.layers + config.mtp_layers) return false;
+  if (!name.starts_with(kExperts)) return IsKnownInLayer(config, *layer, name);
   name.remove_prefix(kExperts.size());
-  const int64_t expert = TakeNumber(name);
-  return expert >= 0 && expert < config.router.experts &&
-         IsKnownInLayer(config, layer, std::string(kExperts) + std::string(name));
+  const std::optional<int64_t> expert = TakeNumber(name);
+  return expert && *expert < config.router.experts &&
+         IsKnownInLayer(config, *layer, std::string(kExperts) + std::string(name));
 }
 
 // Whether the scales' weight is there and of the format that has scales.
@@ -126,8 +115,8 @@ void CheckAllScales(const ModelFile& file, int64_t first_layer, int64_t end_laye
     std::string_view rest = tensor.name;
     if (rest.starts_with(kLayers)) {
       rest.remove_prefix(kLayers.size());
-      const int64_t layer = TakeNumber(rest);
-      if (layer < first_layer || layer >= end_layer) continue;
+      const std::optional<int64_t> layer = TakeNumber(rest);
+      if (!layer || *layer < first_layer || *layer >= end_layer) continue;
     }
     file.shards()[static_cast<std::size_t>(tensor.shard)].WillNeed(
         {tensor.view.data, static_cast<std::size_t>(tensor.view.bytes())});

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/attention_split.h"
 #include "models/layers/linear.h"
 
 namespace fathom {
 namespace {
 
-// Query rows per attention task of a prefill: enough to reuse a page of keys from cache, few enough
-// to balance threads.
-constexpr int64_t kQueryBlock = 16;
-
 int64_t QueryBlocks(const SequenceSlice& slice) {
-  return (slice.tokens + kQueryBlock - 1) / kQueryBlock;
+  return (slice.tokens + kGroupedRows - 1) / kGroupedRows;
 }
 
 // Finds the sequence that owns task `task` when sequence s has tasks_of(s) of them; on return
@@ -102,12 +99,12 @@ void GroupedAttention(ExecContext& context, const GroupedAttentionShape& shape,
     });
     const int64_t part = task % parts;
     const int64_t kv_head = task / parts % shape.kv_heads;
-    const int64_t first = task / parts / shape.kv_heads * kQueryBlock;
+    const int64_t first = task / parts / shape.kv_heads * kGroupedRows;
     const int64_t offset = (slice.first_row + first) * shape.query_size() +
                            (kv_head * group + part * heads_per_task) * shape.head_dim;
     context.kernels.attention({context.cache_type, call.queries + offset, shape.query_size(),
                                call.out + offset, shape.query_size(),
-                               std::min(kQueryBlock, slice.tokens - first),
+                               std::min(kGroupedRows, slice.tokens - first),
                                slice.start_position + first, heads_per_task, shape.head_dim, scale,
                                slice.pages.data(), call.layer_offset + kv_head * slice_bytes});
   });

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/attention_split.h"
 #include "models/layers/linear.h"
 #include "models/model.h"
 
@@ -45,10 +46,6 @@ struct LatentHeads {
 
 // Bytes of one layer inside a cache page.
 int64_t LatentLayerCacheBytes(const LatentAttentionShape& shape, CacheType type);
-
-// Query rows of a task, and the most heads of one: what is between two products stays in the cache.
-inline constexpr int64_t kLatentRows = 32;
-inline constexpr int64_t kLatentHeads = 8;
 
 // Per worker.
 struct LatentBuffers {
