@@ -79,8 +79,7 @@ TEST_P(QuantizedExperts, PlainKernelsAgreeWithTheDecodedWeights) {
 // The bound that the default model is held to, and the same bits one token at a time.
 TEST_P(QuantizedExperts, FastKernelsStayCloseInAnyChunking) {
   const auto vocabulary = static_cast<std::size_t>(model_->spec().vocabulary);
-  const std::vector<float> expected =
-      Logits(*model_, ReferenceKernels(), LatentForm::kAbsorbed);
+  const std::vector<float> expected = Logits(*model_, ReferenceKernels(), LatentForm::kAbsorbed);
   for (const KernelTable* kernels : AvailableKernels()) {
     const std::vector<float> found = Logits(*model_, *kernels, LatentForm::kAbsorbed);
     double sum = 0;
