@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "chat/reply_text.h"
 #include "chat/thinking.h"
@@ -162,6 +163,11 @@ struct ChatService::Impl {
     if (model.chat_template != nullptr && knows(ReplyTag::kThinkOpen) &&
         knows(ReplyTag::kThinkClose)) {
       turn_that_thinks = TurnThatThinks(*model.chat_template);
+      if (!turn_that_thinks.empty()) {
+        Log(LogLevel::kInfo,
+            model.name +
+                ": its template leaves <think> out, as R1's first did; it is written for it");
+      }
     }
     calls_tools = model.chat_template != nullptr && CanCallTools(*model.chat_template);
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.

@@ -28,13 +28,23 @@ GuideDecision ReplyText::Observe(TokenId id) {
   piece.answer_before = answer_bytes_;
   ++tokens_;
   if (!Ends(id) && !stopped_) Read(id, piece);
+  const bool closes = !stopped_ && !Ends(id) && BudgetCloses(piece);
   pieces_.push_back(std::move(piece));
   if (stopped_) return {GuideDecision::Action::kStop};
+  if (closes) return {GuideDecision::Action::kForce, options_.closing};
+  return {};
+}
+
+// Whether the budget is spent and the reasoning has to be closed for the model.
+bool ReplyText::BudgetCloses(Piece& piece) {
   const bool spent = options_.thinking_budget >= 0 && reader_ && reader_->in_reasoning() &&
                      reasoning_tokens_ >= options_.thinking_budget;
-  if (!spent || closed_ || Ends(id)) return {};
+  if (!spent || closed_) return false;
   closed_ = true;
-  return {GuideDecision::Action::kForce, options_.closing};
+  std::vector<ReplyPart> parts;
+  const bool closes = reader_->ExpectClose(parts);
+  Add(std::move(parts), piece);
+  return closes;
 }
 
 void ReplyText::Read(TokenId id, Piece& piece) {

@@ -56,6 +56,7 @@ class ReplyText {
 
  private:
   void Read(TokenId id, Piece& piece);
+  bool BudgetCloses(Piece& piece);
   void Add(std::vector<ReplyPart>&& parts, Piece& piece);
   void AddAnswer(const std::string& text, Piece& piece);
   void CountReasoning(bool was_in_reasoning, bool had_reasoning, Piece& piece);

@@ -103,6 +103,44 @@ TEST_F(ReplyTextTest, TheBudgetActsAtItsTokenAndOnce) {
   EXPECT_EQ(text.reasoning_tokens(), 4);
 }
 
+// Where tags are spelled in bytes, a </think> in code would be a quotation; the budget's is none.
+TEST_F(ReplyTextTest, TheBudgetClosesReasoningThatIsInsideCode) {
+  const Tokenizer tokenizer(FakeTokenizerSpec(false, false));
+  const std::vector<TokenId> closing = tokenizer.Encode("</think>");
+  for (const std::string thought : {"a", "```\nb", "a `b", "a `b` c ``d"}) {
+    SCOPED_TRACE(thought);
+    std::vector<TokenId> ids = tokenizer.Encode(thought);
+    ReplyText text(&tokenizer, {.separate = true,
+                                .in_reasoning = true,
+                                .thinking_budget = static_cast<int64_t>(ids.size()),
+                                .closing = closing});
+    for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
+      EXPECT_EQ(text.Observe(ids[i]).action, Action::kContinue);
+    }
+    EXPECT_EQ(text.Observe(ids.back()).action, Action::kForce);
+    for (const TokenId id : closing) EXPECT_EQ(text.Observe(id).action, Action::kContinue);
+    for (const TokenId id : tokenizer.Encode("x")) text.Observe(id);
+    const ReplyText::Piece all = text.Finish();
+    EXPECT_EQ(all.reasoning, thought);
+    EXPECT_EQ(all.text, "x");
+  }
+}
+
+// The model has written the tag itself, and it was held back because it could be inline code.
+TEST_F(ReplyTextTest, TheBudgetTakesATagThatWasHeldBack) {
+  const Tokenizer tokenizer(FakeTokenizerSpec(false, false));
+  const std::vector<TokenId> ids = tokenizer.Encode("a `b</think>4");
+  ReplyText text(&tokenizer, {.separate = true,
+                              .in_reasoning = true,
+                              .thinking_budget = static_cast<int64_t>(ids.size()),
+                              .closing = tokenizer.Encode("</think>")});
+  for (const TokenId id : ids) EXPECT_EQ(text.Observe(id).action, Action::kContinue);
+  for (const TokenId id : tokenizer.Encode("2")) text.Observe(id);
+  const ReplyText::Piece all = text.Finish();
+  EXPECT_EQ(all.reasoning, "a `b");
+  EXPECT_EQ(all.text, "42");
+}
+
 TEST_F(ReplyTextTest, NoBudgetIsSpentOutsideOfReasoning) {
   Read({.separate = true, .in_reasoning = true, .thinking_budget = 2, .closing = {kThinkEnd}},
        {'a', kThinkEnd, 'x', 'y', 'z'});

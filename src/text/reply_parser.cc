@@ -187,6 +187,17 @@ void ReplyParser::Finish(std::vector<ReplyPart>& parts) {
   parts_ = nullptr;
 }
 
+bool ReplyParser::ExpectClose(std::vector<ReplyPart>& parts) {
+  if (quote_.empty()) {
+    close_expected_ = true;
+    return true;
+  }
+  parts_ = &parts;
+  EndQuote(false);
+  parts_ = nullptr;
+  return false;
+}
+
 // ---- States ------------------------------------------------------------------------------------
 
 void ReplyParser::Literal(std::string_view text) {
@@ -265,8 +276,9 @@ bool ReplyParser::Act(ReplyTag tag, bool by_id) {
 
 bool ReplyParser::ActInReasoning(ReplyTag tag, bool by_id) {
   if (tag == ReplyTag::kThinkClose) {
-    if (!by_id && IsQuoted()) return false;
-    if (!by_id && code_.InInline()) {
+    const bool may_be_quoted = !by_id && !close_expected_;
+    if (may_be_quoted && IsQuoted()) return false;
+    if (may_be_quoted && code_.InInline()) {
       // Inline code, if it ends in this line.
       quote_ = TextOf(tag);
       quote_code_ = code_;
@@ -381,6 +393,7 @@ void ReplyParser::CloseReasoning() {
   code_ = {};
   state_ = State::kAfter;
   closed_ = had_reasoning_ = true;
+  close_expected_ = false;
 }
 
 void ReplyParser::Open(ReplyTag tag) {

@@ -16,7 +16,7 @@
 //   known), and in fenced code a </think> that begins its line closes the reasoning all the same,
 //   unless it belongs to a <think> in that block.
 // - As the first text of a reply </think> closes an empty one. Repeated directly after itself it is
-// dropped.
+//   dropped.
 // - Anywhere else <think> and </think> are text: in the answer, above all in its code.
 // - Reasoning that is not closed is reasoning to the end.
 // - White space (ASCII) directly after <think>, before and after </think>, and after a tool call is
@@ -107,6 +107,10 @@ class ReplyParser {
   void Push(ReplyTag tag, std::vector<ReplyPart>& parts);
   void Finish(std::vector<ReplyPart>& parts);
 
+  // In reasoning: what comes next has a </think> that closes it, whatever code it stands in. False:
+  // a </think> that was held back has just closed it, and none should come.
+  bool ExpectClose(std::vector<ReplyPart>& parts);
+
   bool in_reasoning() const { return state_ == State::kReasoning; }
   // Whether there was any, even empty.
   bool had_reasoning() const { return had_reasoning_; }
@@ -151,10 +155,11 @@ class ReplyParser {
   State state_;
   bool fresh_ = true;  // in reasoning: no text of it yet
   bool had_reasoning_ = false;
-  bool closed_ = false;        // in kAfter: what came before was </think>
-  std::string held_;           // may become a tag that is looked for by its bytes
-  std::string quote_;          // </think> and what follows it, which may be inline code
-  MarkdownCode quote_code_;    // at the end of it
+  bool closed_ = false;      // in kAfter: what came before was </think>
+  std::string held_;         // may become a tag that is looked for by its bytes
+  std::string quote_;        // </think> and what follows it, which may be inline code
+  MarkdownCode quote_code_;  // at the end of it
+  bool close_expected_ = false;
   int fence_opens_ = 0;        // <think> in the fenced code of the reasoning, without its </think>
   std::string white_;          // of which is not known yet whether it is dropped
   std::string call_;           // the tool call so far, tags included
@@ -172,6 +177,7 @@ class ReplyReader {
 
   std::vector<ReplyPart> Push(TokenId id);
   std::vector<ReplyPart> Finish();
+  bool ExpectClose(std::vector<ReplyPart>& parts) { return parser_.ExpectClose(parts); }
 
   bool in_reasoning() const { return parser_.in_reasoning(); }
   bool had_reasoning() const { return parser_.had_reasoning(); }

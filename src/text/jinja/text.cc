@@ -61,6 +61,7 @@ Text Text::Slice(std::size_t begin, std::size_t end) const {
 
 std::size_t FindText(Budget& budget, std::string_view text, std::string_view part,
                      std::size_t from) {
+  budget.Step();  // finding at once is work too
   if (from > text.size() || part.size() > text.size() - from) return std::string_view::npos;
   if (part.empty()) return from;
   const std::string_view starts = text.substr(0, text.size() - part.size() + 1);
@@ -75,6 +76,7 @@ std::size_t FindText(Budget& budget, std::string_view text, std::string_view par
 }
 
 std::size_t FindLastText(Budget& budget, std::string_view text, std::string_view part) {
+  budget.Step();
   if (part.size() > text.size()) return std::string_view::npos;
   if (part.empty()) return text.size();
   std::string_view starts = text.substr(0, text.size() - part.size() + 1);

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/methods.h"
@@ -69,10 +69,10 @@ void Check(const Row& row) {
   };
   Limits limits;
   if (row.cost == kConstant) {
-    // Reading 16 MB a thousand times takes seconds.
-    const double start = MonotonicSeconds();
+    // Reading 16 MB a thousand times takes seconds of the processor.
+    const std::clock_t start = std::clock();
     EXPECT_EQ(Outcome(Strings(4096) + kContainers + loop(1000), limits), "text: ");
-    EXPECT_LT(MonotonicSeconds() - start, 5.0);
+    EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 5.0);
     return;
   }
   // Strings of 2^18 bytes and lists of 2^12 values: the variables take half of the steps.
@@ -108,6 +108,8 @@ TEST(JinjaWork, OfStringMethods) {
             {"casefold", "s.casefold()", kRefused},
             {"center", "s.center(300000)"},
             {"count", "s.count('y')"},
+            {"count", "s.count('x')"},
+            {"count", "s.count('xx')"},
             {"count", "s.count(h)"},
             {"count", "u.count('é')"},
             {"encode", "s.encode()", kRefused},
@@ -119,7 +121,7 @@ TEST(JinjaWork, OfStringMethods) {
             {"find", "u.find('y', 1)"},
             {"format", "s.format()"},
             {"format", "'{}'.format(s)"},
-            {"format", "'{0[' ~ s ~ ']}'"},
+            {"format", "('{0[' ~ s ~ ']}').format(d)"},
             {"format_map", "s.format_map({})", kRefused},
             {"index", "u.index('é')"},
             {"isalnum", "s.isalnum()"},
