@@ -694,6 +694,8 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
            BrokenWeight{"llama_gqa.gguf", "blk.0.ffn_down.weight", 0},
            BrokenWeight{"llama_gqa.gguf", "blk.1.attn_q.weight", 0},
            BrokenWeight{"llama_gqa.gguf", "token_embd.weight", prompt.back()},
+           BrokenWeight{"llama_gqa.gguf", "token_embd.weight", prompt.front()},  // from the cache
+           BrokenWeight{"deepseek_v3.split.gguf", "token_embd.weight", prompt.front()},
            BrokenWeight{"deepseek_v3.split.gguf", "blk.1.attn_output.weight", 3},
            BrokenWeight{"deepseek_v3", "model.layers.1.self_attn.o_proj.weight", 0},
            BrokenWeight{"deepseek_fp8", "model.layers.0.mlp.down_proj.weight", 1},

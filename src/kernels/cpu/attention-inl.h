@@ -23,7 +23,8 @@ HWY_BEFORE_NAMESPACE();
 namespace fathom {
 namespace {
 
-// SSE4 has no conversion of halves, and Highway's substitute cuts where it should round.
+// SSE4 has no conversion of halves, and Highway's substitutes cut where they should round, and read
+// infinities and NaNs as numbers.
 inline constexpr bool kConvertsHalves = HWY_TARGET != HWY_SSE4 && HWY_TARGET != HWY_SSSE3;
 
 // ---- Storing
@@ -115,7 +116,21 @@ HWY_INLINE hn::Vec<D> LoadCache(D d, const float* from) {
 }
 template <class D>
 HWY_INLINE hn::Vec<D> LoadCache(D d, const hwy::float16_t* from) {
-  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+  if constexpr (kConvertsHalves) {
+    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+  } else {
+    // As Portable::HalfToFloats.
+    const hn::RebindToUnsigned<D> du;
+    const auto* bits = reinterpret_cast<const uint16_t*>(from);
+    const auto half = hn::PromoteTo(du, hn::LoadU(hn::Rebind<uint16_t, D>(), bits));
+    const auto magnitude = hn::ShiftLeft<13>(hn::And(half, hn::Set(du, 0x7fffU)));
+    const auto scaled = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112F));
+    const auto special =
+        hn::Ge(hn::BitCast(d, magnitude), hn::BitCast(d, hn::Set(du, 0x7c00U << 13)));
+    const auto infinite = hn::BitCast(d, hn::Or(magnitude, hn::Set(du, 0x7f800000U)));
+    const auto sign = hn::BitCast(d, hn::ShiftLeft<16>(hn::And(half, hn::Set(du, 0x8000U))));
+    return hn::Or(hn::IfThenElse(special, infinite, scaled), sign);
+  }
 }
 template <class D>
 HWY_INLINE hn::Vec<D> LoadCache(D d, const hwy::bfloat16_t* from) {
