@@ -13,6 +13,7 @@
 #include "cli/reply.h"
 #include "cli/terminal.h"
 #include "convert/imatrix_maker.h"
+#include "convert/part_file.h"
 #include "loader/download.h"
 #include "loader/loader.h"
 
@@ -93,6 +94,7 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
   const std::string destination = !flags.destination.empty()
                                       ? flags.destination
                                       : (flags.format == "gguf" ? "imatrix.gguf" : "imatrix.dat");
+  if (flags.text != "-") RefuseToReplace(flags.text, "the text", destination);
   InterruptScope interrupts;
   ProgressLine line;
   const ProgressText progress(flags.chunk_tokens);
@@ -110,7 +112,8 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
   PrintLine(destination + ": " + BytesText(report.bytes) + ", " + std::to_string(report.tensors) +
             " tensors, from " + std::to_string(report.tokens) + " of " +
             std::to_string(ids.size()) + " tokens in " + std::to_string(report.chunks) +
-            " chunks, in " + DurationText(MonotonicSeconds() - start));
+            (report.chunks == 1 ? " chunk, in " : " chunks, in ") +
+            DurationText(MonotonicSeconds() - start));
   return kExitOk;
 }
 

@@ -181,6 +181,9 @@ ImatrixReport MakeImportanceMatrix(const Model& model, const ModelFile& file,
                 "a smaller --ctx");
   }
   ImatrixReport report{.chunks = ChunksOf(tokens, options)};
+  for (const MappedFile& shard : file.shards()) {
+    RefuseToReplace(shard.path(), "the model itself", destination);
+  }
   CheckDestination(destination, /*folder=*/false, options.overwrite);
   std::vector<NamedLinear> linears = model.Linears(file);
   // Evaluating may take hours: whether the result can be written is better known before.

@@ -285,6 +285,22 @@ TEST(ImatrixMakerTest, Refusals) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
+TEST(ImatrixMakerTest, TheModelIsNotReplaced) {
+  const ScratchFolder folder;
+  std::filesystem::copy_file(kModelGoldens / "llama_bias.gguf", folder / "model.gguf");
+  const ModelFile file = OpenGguf(folder / "model.gguf");
+  const std::unique_ptr<Model> model = BindModel(file);
+  ImatrixOptions options = OptionsOf(Reference("llama_bias"));
+  options.overwrite = Overwrite::kReplace;
+  const std::vector<int32_t> ids(96, 1);
+  try {
+    MakeImportanceMatrix(*model, file, ids, folder / "model.gguf", options);
+    FAIL() << "it was replaced";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is the model itself: it would be lost"));
+  }
+}
+
 TEST(ImatrixMakerTest, ProgressEndsWithAllTokens) {
   const ScratchFolder folder;
   const Golden golden("llama_bias.gguf");

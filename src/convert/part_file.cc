@@ -54,8 +54,8 @@ Checkpoint LastCheckpoint(const fs::path& path, const std::string& recipe) {
 // Whether the open file is still what the path names: whoever held its lock before may have given
 // it another name.
 bool IsStillAt(int fd, const fs::path& path) {
-  struct stat opened {
-  }, named{};
+  struct stat opened = {};
+  struct stat named = {};
   return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
@@ -92,6 +92,13 @@ void CheckDestination(const fs::path& destination, bool folder, Overwrite overwr
     throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
                 "--force replaces it");
   }
+}
+
+void RefuseToReplace(const fs::path& input, const char* what, const fs::path& destination) {
+  std::error_code ignored;
+  if (!fs::equivalent(input, destination, ignored)) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              destination.string() + " is " + what + ": it would be lost", "give another name");
 }
 
 void CheckFreeSpace(const fs::path& folder, uint64_t bytes) {

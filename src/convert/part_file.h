@@ -20,6 +20,11 @@ enum class Overwrite : uint8_t { kRefuse, kReplace };
 // way round.
 void CheckDestination(const std::filesystem::path& destination, bool folder, Overwrite overwrite);
 
+// Throws Error(kInvalidArgument) when the destination is a file that is read to make it; `what` is
+// that file: "the model itself".
+void RefuseToReplace(const std::filesystem::path& input, const char* what,
+                     const std::filesystem::path& destination);
+
 // Throws Error(kNoSpace) that says how much is needed and how much is there when the file system of
 // `folder` has less than `bytes` free.
 void CheckFreeSpace(const std::filesystem::path& folder, uint64_t bytes);

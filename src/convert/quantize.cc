@@ -22,19 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBatchBytes = std::size_t{32} << 20;  // of the result, written at a time
 
-void RefuseSameFile(const ModelFile& source, const fs::path& destination) {
-  std::error_code ignored;
-  for (const MappedFile& shard : source.shards()) {
-    if (fs::equivalent(shard.path(), destination, ignored)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  destination.string() +
-                      " is the model itself: it would be read while it is "
-                      "written",
-                  "give another name");
-    }
-  }
-}
-
 // All that determines the result: its header, the encoders, the files it is made of, and the
 // importance.
 std::string RecipeOf(const std::string& header, const ModelFile& source, const fs::path& imatrix) {
@@ -219,12 +206,12 @@ void RefuseWhatCannotRun(const QuantizePlan& plan, const fs::path& destination) 
   for (const OutputTensor& tensor : plan.tensors) {
     if (tensor.shape.size() == 1) longest = std::max(longest, tensor.columns());
   }
-  // Describing reads vectors, all of which will be float32.
+  // Describing reads vectors, all of which will be float32, and no matrix.
   const std::vector<float> ones(static_cast<std::size_t>(longest), 1.0F);
   std::vector<NamedTensor> tensors;
   for (const OutputTensor& tensor : plan.tensors) {
     NamedTensor named{.name = tensor.name};
-    named.view.data = reinterpret_cast<const std::byte*>(ones.data());
+    if (tensor.shape.size() == 1) named.view.data = reinterpret_cast<const std::byte*>(ones.data());
     named.view.format = tensor.format;
     named.view.rank = static_cast<int>(tensor.shape.size());
     std::copy(tensor.shape.begin(), tensor.shape.end(), named.view.shape.begin());
@@ -268,7 +255,10 @@ QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
   QuantizePlan plan = PlanQuantize(source, options.type, options.overrides, options.tokenizer,
                                    options.prediction_layers);
   plan.keys.insert(plan.keys.end(), options.sampling.begin(), options.sampling.end());
-  RefuseSameFile(source, destination);
+  for (const MappedFile& shard : source.shards()) {
+    RefuseToReplace(shard.path(), "the model itself", destination);
+  }
+  RefuseToReplace(options.imatrix, "the importance matrix", destination);
   CheckDestination(destination, /*folder=*/false, options.overwrite);
   RefuseWhatCannotRun(plan, destination);
 

@@ -251,6 +251,10 @@ QuantizePlan PlanQuantize(const ModelFile& source, Format type,
   RequireEncoder(type);
   QuantizePlan plan;
   if (source.kind() == ModelFileKind::kGguf) {
+    if (prediction_layers) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "--mtp is for model directories: of a GGUF file all layers are kept");
+    }
     BindModel(source);  // an architecture and tensors that are known
     plan.tensors = CopiedTensors(source);
     plan.keys = CopiedKeys(source, type);

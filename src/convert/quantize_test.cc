@@ -443,6 +443,25 @@ TEST(QuantizeErrors, SourceIsDestination) {
   EXPECT_EQ(Sha256OfFile(path), before);
 }
 
+TEST(QuantizeErrors, ImportanceMatrixIsDestination) {
+  const ScratchFolder folder;
+  const fs::path path = SyntheticSource(folder);
+  std::ofstream(folder / "matrix") << "precious";
+  QuantizeOptions options = To(Format::kQ8_0);
+  options.overwrite = Overwrite::kReplace;
+  options.imatrix = folder / "matrix";
+  EXPECT_THAT(ErrorOf(OpenGguf(path), folder / "matrix", options),
+              HasSubstr("is the importance matrix: it would be lost"));
+}
+
+TEST(QuantizeErrors, PredictionLayersOfAGgufFileAreNotAskedFor) {
+  const ScratchFolder folder;
+  QuantizeOptions options = To(Format::kQ8_0);
+  options.prediction_layers = true;
+  EXPECT_THAT(ErrorOf(OpenGguf(SyntheticSource(folder)), folder / "to.gguf", options),
+              HasSubstr("--mtp is for model directories"));
+}
+
 TEST(QuantizeErrors, DestinationIsThere) {
   const ScratchFolder folder;
   std::ofstream(folder / "out.gguf") << "precious";

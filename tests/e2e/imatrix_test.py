@@ -148,8 +148,13 @@ class ImatrixTest(unittest.TestCase):
                  "--ctx", 2048)
         self.bad(2, "there is no folder", "imatrix", self.llama, "--text", TEXT, "-o",
                  self.folder / "no/i.gguf")
-        self.bad(1, "is there already .*--force", "imatrix", self.llama, "--text", TEXT, "-o",
-                 self.llama)
+        there = self.folder / "there.gguf"
+        there.write_text("precious")
+        self.bad(1, "is there already .*--force", "imatrix", self.llama, "--text", TEXT, "-o", there)
+        self.bad(2, "is the model itself", "imatrix", self.llama, "--text", TEXT, "-o", self.llama,
+                 "--force")
+        self.bad(2, "is the text: it would be lost", "imatrix", self.llama, "--text", there, "-o",
+                 there, "--force")
         self.bad(2, "--format", "imatrix", self.llama, "--text", TEXT, "-o", out, "--format", "json")
         self.bad(2, "--text is required", "imatrix", self.llama, "-o", out)
 
