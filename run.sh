@@ -20,14 +20,24 @@ readonly ADDRESS=127.0.0.1 PORT=8080
 
 port_is_taken() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
 
+# The folder that --data of the arguments names; nothing without it.
+data_argument() {
+  local argument previous=""
+  for argument in "$@"; do
+    [[ $previous != --data ]] || echo "$argument"
+    [[ $argument != --data=* ]] || echo "${argument#--data=}"
+    previous=$argument
+  done
+}
+
 # Whether the arguments call for the default model: not when they name another one, nor when the
 # command needs none. Where that cannot be told, fetching it does no harm.
 wants_default_model() {
   case ${1:-serve} in
-    serve | chat | run | score | tokenize | bench) ;;
+    serve | chat | run | score | tokenize | bench | inspect | plan | imatrix) ;;
     *) return 1 ;;
   esac
-  local argument models=${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom/models
+  local argument models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
   for argument in "${@:2}"; do
     case $argument in
       *.gguf | -h | --help) return 1 ;;
@@ -37,6 +47,7 @@ wants_default_model() {
   done
 }
 
+data=$(data_argument "$@")
 if (($# == 0)) && port_is_taken; then
   die "port $PORT on $ADDRESS is taken: is Fathom running already at http://$ADDRESS:$PORT/ ?" \
     "Stop what uses it, or take another: ./run.sh serve --port 8081"
@@ -50,7 +61,7 @@ else
   build_preset release fathom -DFATHOM_TESTS=OFF
 fi
 
-if wants_default_model "$@" && ! python3 "$ROOT/tools/fetch_default_model.py"; then
+if wants_default_model "$@" && ! python3 "$ROOT/tools/fetch_default_model.py" ${data:+"$data"}; then
   note "Without the default model these still work: ./run.sh run FILE.gguf, ./run.sh chat FILE.gguf,"
   note "./run.sh serve FILE.gguf, ./run.sh inspect FILE.gguf. Run ./run.sh again to fetch it."
   (($# > 0)) || exit 1

