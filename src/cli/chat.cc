@@ -1,6 +1,9 @@
 // fathom chat: a conversation at the terminal, or line by line through pipes.
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
@@ -143,17 +146,40 @@ class ChatLoop {
   // Bytes up to a line break, NUL bytes and broken UTF-8 included.
   Input ReadPipedLine(std::string& line) {
     line.clear();
-    int c = 0;
-    while (!interrupts_.pending() && (c = std::getc(stdin)) != EOF && c != '\n') {
-      line.push_back(static_cast<char>(c));
+    std::size_t end = std::string::npos;
+    bool more = true;
+    while (more && (end = piped_.find('\n')) == std::string::npos) {
+      more = ReadPiped();
+      if (interrupts_.Take()) {
+        Leave();
+        return Input::kNothing;
+      }
     }
-    if (interrupts_.Take()) {
-      Leave();
-      return Input::kNothing;
+    if (end == std::string::npos) {
+      if (piped_.empty()) return Input::kEnd;
+      line = std::exchange(piped_, {});
+    } else {
+      line = piped_.substr(0, end);
+      piped_.erase(0, end + 1);
     }
-    if (c == EOF && line.empty()) return Input::kEnd;
     if (line.ends_with('\r')) line.pop_back();
     return Input::kLine;
+  }
+
+  // Waits for what standard input has next, or for an interrupt. False at its end.
+  bool ReadPiped() {
+    constexpr int kLookMilliseconds = 200;  // for a signal that came just before the wait
+    char buffer[4096];
+    while (!interrupts_.pending()) {
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (::poll(&input, 1, kLookMilliseconds) <= 0) continue;
+      const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return false;
+      piped_.append(buffer, static_cast<std::size_t>(count));
+      return true;
+    }
+    return true;
   }
 
   void Leave() {
@@ -219,6 +245,7 @@ class ChatLoop {
   const bool terminal_;  // standard output, with or without a terminal to type at
   InterruptScope interrupts_;
   std::optional<LineEditor> editor_;
+  std::string piped_;  // of standard input, read ahead
   std::optional<Usage> last_usage_;
   int64_t last_reasoning_tokens_ = 0;
   bool was_block_ = false;  // the last message came between quotes: it is never a command

@@ -161,7 +161,8 @@ int Inspect(const Context& context, const InspectFlags& flags) {
   const ModelFile file = OpenModelFile(model.path);
   if (flags.check) {
     CheckWithProgress(file);
-    PrintLine(Harmless(file.path().string()) + ": all weights are finite numbers");
+    PrintLine(flags.json ? DumpJson(Json{{"path", file.path().string()}, {"finite", true}})
+                         : Harmless(file.path().string()) + ": all weights are finite numbers");
     return kExitOk;
   }
   if (flags.json) {
@@ -213,13 +214,14 @@ void AddInspect(CLI::App& app, Context& context) {
       ->add_option("-m,--model,model", flags->model,
                    "Name of an installed model, path of a GGUF file or of a model directory")
       ->type_name("MODEL");
-  command->add_flag("--tensors", flags->tensors, "List every tensor");
-  command->add_flag("--full", flags->full, "List everything, long arrays too");
-  CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
+  CLI::Option* tensors = command->add_flag("--tensors", flags->tensors, "List every tensor");
+  CLI::Option* full = command->add_flag("--full", flags->full, "List everything, long arrays too");
+  command->add_flag("--json", flags->json, "Print one JSON object");
   command
       ->add_flag("--check", flags->check,
                  "Read all weights instead, and name the first that is infinite or not a number")
-      ->excludes(json);
+      ->excludes(tensors)
+      ->excludes(full);
   command->footer(
       "Examples:\n"
       "  fathom inspect\n"

@@ -64,7 +64,7 @@ class SignalWatch {
     int signal = 0;
     while (::sigwait(&signals, &signal) == 0 && !leaving_) {
       if (signal == SIGUSR1) continue;
-      if (stopped) ::_exit(kExitInterrupted);
+      if (stopped) ::_exit(signal == SIGTERM ? kExitTerminated : kExitInterrupted);
       stopped = true;
       PrintError("Stopping.\n");
       server.Stop();

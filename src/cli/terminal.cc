@@ -1,25 +1,39 @@
 // Owns: every byte that goes to standard output and error. Not for: reading input.
 #include "cli/terminal.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cmath>
 #include <cstdio>
 
 #include "base/bytes_json.h"
 #include "base/clock.h"
+#include "cli/reply.h"
 
 namespace fathom::cli {
 namespace {
 
-// All of it, also when a signal that is only counted comes in between. False when it fails; errno
-// says why.
+// All of it, also when an interrupt comes in between; only the end that SIGTERM asks for does not
+// wait for a reader that does not read. False when it fails; errno says why.
 bool WriteTo(int file, std::string_view text) {
+  constexpr int kLookMilliseconds = 200;  // for a signal that came just before the wait
   while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
+    pollfd room{file, POLLOUT, 0};
+    if (::poll(&room, 1, kLookMilliseconds) <= 0) {
+      if (TerminationAsked()) {
+        errno = EINTR;
+        return false;
+      }
+      continue;
+    }
+    // A pipe that has room has it for so many bytes, so this does not wait.
+    const ssize_t written =
+        ::write(file, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(written));

@@ -144,15 +144,17 @@ ModelFile OpenGguf(const std::filesystem::path& path) {
   std::vector<Part> parts;
   parts.push_back(OpenPart(path));
   // A file merged from parts says that it has 0.
-  const int64_t count = std::max<int64_t>(SplitNumber(parts[0], "split.count").value_or(1), 1);
+  const std::optional<int64_t> declared = SplitNumber(parts[0], "split.count");
+  const int64_t count = std::max<int64_t>(declared.value_or(1), 1);
   if (!name) {
     if (count > 1) {
       FailPart(parts[0], "key 'split.count' is " + std::to_string(count) +
                              ", but the name of the file does not end in -00001-of-000NN.gguf");
     }
   } else if (name->parts != count) {
-    FailPart(parts[0], "key 'split.count' is " + std::to_string(count) + ", but the name says " +
-                           std::to_string(name->parts) + " parts");
+    FailPart(parts[0], "key 'split.count' is " +
+                           (declared ? std::to_string(count) : std::string("missing")) +
+                           ", but the name says " + std::to_string(name->parts) + " parts");
   } else if (name->part < 1 || name->part > name->parts) {
     FailPart(parts[0], "the name says part " + std::to_string(name->part) + " of " +
                            std::to_string(name->parts));

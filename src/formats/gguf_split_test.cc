@@ -104,7 +104,7 @@ TEST_F(GgufSplit, PartThatIsNotSplit) {
                                                     ": key 'split.count' is missing, expected 3");
   EXPECT_EQ(OpenError("m-00002-of-00003.gguf"),
             "invalid_file: " + PathOf("m-00002-of-00003.gguf") +
-                ": key 'split.count' is 1, but the name says 3 parts");
+                ": key 'split.count' is missing, but the name says 3 parts");
 }
 
 TEST_F(GgufSplit, TensorCountThatDoesNotAddUp) {

@@ -15,9 +15,8 @@ bool IsHuggingFaceDirectory(const std::filesystem::path& path);
 
 // Maps the file at `path` of a model directory, as all of them are opened: a plain file, or a link
 // that stays inside the directory or leads into the blobs of the download cache that it is a
-// snapshot of
-// (.../snapshots/REVISION -> .../blobs). Throws Error(kInvalidFile) for other links, and what
-// MappedFile::Open throws.
+// snapshot of (.../snapshots/REVISION -> .../blobs). Throws Error(kInvalidFile) for other links,
+// and what MappedFile::Open throws.
 MappedFile OpenInDirectory(const std::filesystem::path& directory,
                            const std::filesystem::path& path);
 

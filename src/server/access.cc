@@ -125,7 +125,8 @@ bool AccessPolicy::OriginListed(std::string_view origin) const {
 void AccessPolicy::CheckHostAndOrigin(const HttpRequest& request) const {
   const std::string_view host = request.Header("host");
   const auto parsed = ParseHost(host);
-  if (request.CountOf("host") != 1 || !parsed) {
+  if (request.CountOf("host") > 1) throw BadRequest("", "the request has two Host headers");
+  if (!parsed) {
     throw BadRequest("", host.empty() ? "the request has no Host header"
                                       : "the Host header " + Quoted(host) + " is malformed");
   }
