@@ -651,6 +651,11 @@ InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entr
   if (failed) throw SystemError(failed.value(), "cannot read " + source.string());
   CheckSource(entry, source, size, options);
   const fs::path staging = MakeStaging(library, entry);
+  const fs::file_status kind = fs::status(source, failed);
+  if (!failed && !fs::is_regular_file(kind)) {
+    throw Error(ErrorCode::kInvalidFile, source.string() + " is not a regular file",
+                "--from takes the one file of the model");
+  }
   const FolderLock lock(staging, entry.name);
   // What an unfinished download left is its own and stays when this fails.
   const bool fresh = std::distance(fs::directory_iterator(staging), {}) == 1;

@@ -72,8 +72,8 @@ InstalledModel PullModel(const ModelLibrary& library, const CatalogEntry& entry,
 
 // Installs a catalogue model of one file from a copy of it on this machine, after checking size and
 // SHA-256 or, where the catalogue does not know them, that it is a whole GGUF file. Throws
-// kInvalidArgument for a model of several files, kInvalidFile when it is another file; otherwise as
-// PullModel does. Nothing is left behind when it fails.
+// kInvalidArgument for a model of several files, kInvalidFile when it is another file or no regular
+// one; otherwise as PullModel does. Nothing is left behind when it fails.
 InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entry,
                            const std::filesystem::path& source, const DownloadOptions& options);
 

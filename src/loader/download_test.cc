@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -655,3 +656,15 @@ TEST(BytesTextTest, ThreeDigits) {
 
 }  // namespace
 }  // namespace fathom
+TEST_F(DownloadTest, ImportOfWhatIsNoRegularFileIsRefused) {
+  const ModelLibrary library = LibraryOf(R"([{"path": "m.gguf"}])");
+  fs::create_directory(folder_ / "folder");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  for (const char* name : {"folder", "pipe"}) {
+    EXPECT_EQ(FailImport(library, folder_ / name), ErrorCode::kInvalidFile) << name;
+    EXPECT_THAT(message_, HasSubstr(std::string(name) + " is not a regular file"));
+  }
+  EXPECT_EQ(FailImport(library, folder_ / "none"), ErrorCode::kNotFound);
+  EXPECT_FALSE(fs::exists(folder_ / "models"));
+}
+
