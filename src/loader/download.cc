@@ -108,9 +108,11 @@ class Downloader {
   void BeginVerify(Job& job);
   void Publish(Job& job);
   void CollectHashes();
-  // Throws when the last answer is of another commit than what this run has seen before.
+  // Throws when the last answer is of another commit than what this run has seen before, unless
+  // its file is surely the same in both.
   void CheckCommit(const Transfer& transfer);
-  // Takes away complete files of an earlier run that are not of the version the server has now.
+  // Takes away complete files of an earlier run that are not of the version the server says it has
+  // now. Where it says none, they stay.
   void DropOutdated();
   void CheckSpace() const;
   void Report(bool force);
@@ -273,6 +275,7 @@ void Downloader::FinishProbe(Job& job, CURLcode result) {
                           (code == 403 && transfer.redirects() > 0))) {
     // A server without HEAD, or a signed address that is good for GET only: the GET will tell.
     reached_server_ = true;
+    transfer.TakeLinkedVersion();
     job.done = true;
   } else {
     Retry(job, result, code, transfer.headers().retry_after);
@@ -401,7 +404,7 @@ void Downloader::CheckCommit(const Transfer& transfer) {
   const std::string& commit = transfer.headers().commit;
   if (commit.empty() || transfer.pinned()) return;
   if (commit_.empty()) commit_ = commit;
-  if (commit == commit_) return;
+  if (commit == commit_ || transfer.OffersSameContent()) return;
   throw Error(ErrorCode::kIo,
               HostOf(transfer.item().url) + ": the repository changed while it was fetched: " +
                   transfer.item().path + " is of commit " + commit + ", expected " + commit_,
@@ -415,10 +418,11 @@ void Downloader::DropOutdated() {
     Transfer& transfer = *job.transfer;
     if (!transfer.complete() || transfer.pinned()) continue;
     const FileVersion* fetched = record_.Find(transfer.item().path);
-    if (fetched != nullptr && fetched->bytes == transfer.have() &&
-        IsSameVersion(*fetched, transfer.version())) {
-      continue;
-    }
+    const FileVersion& offered = transfer.version();
+    const bool told = !offered.commit.empty() || !offered.etag.empty();
+    const bool fits = told ? fetched != nullptr && IsSameVersion(*fetched, offered)
+                           : offered.bytes == 0 || offered.bytes == transfer.have();
+    if (fetched != nullptr && fetched->bytes == transfer.have() && fits) continue;
     transfer.RemoveComplete();
     if (++count <= 3) names += (names.empty() ? "" : ", ") + transfer.item().path;
   }
@@ -647,6 +651,11 @@ InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entr
                 "a folder with all of them is used where it is: 'fathom run FOLDER'");
   }
   std::error_code failed;
+  const fs::file_status kind = fs::status(source, failed);
+  if (!failed && !fs::is_regular_file(kind)) {
+    throw Error(ErrorCode::kInvalidFile, source.string() + " is not a regular file",
+                "--from takes the one file of the model");
+  }
   const uint64_t size = fs::file_size(source, failed);
   if (failed) throw SystemError(failed.value(), "cannot read " + source.string());
   CheckSource(entry, source, size, options);

@@ -4,7 +4,8 @@
 // of what the part was cut from) and renamed to FOLDER/PATH once its size and SHA-256 are right. So
 // a file under its own name is complete, and whatever ends a download, the next one goes on from
 // there. Files whose checksum is not known beforehand are recorded in FOLDER/.download.json with
-// the version that the server named; the next run fetches those again that are of another one.
+// the version that the server named; the next run fetches those again that are of another one than
+// the server names then.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +53,8 @@ struct DownloadOptions {
 //   kPermission  401 or 403 (a repository behind a licence), or a folder that cannot be written
 //   kNoSpace     with needed and free bytes, before anything is fetched or when the disk runs full
 //   kNetwork     no connection, or none that works after all retries
-//   kIo          a wrong size or checksum (the part is removed), a repository that changes
-//                meanwhile, or another failure of the disk
+//   kIo          a wrong size or checksum (the part is removed), a file that changes in the
+//                repository meanwhile (the part is kept), or another failure of the disk
 //   kCancelled   `cancelled` said so; what came so far is kept
 void Download(const std::vector<DownloadItem>& items, const std::filesystem::path& folder,
               const DownloadOptions& options);
@@ -72,8 +73,8 @@ InstalledModel PullModel(const ModelLibrary& library, const CatalogEntry& entry,
 
 // Installs a catalogue model of one file from a copy of it on this machine, after checking size and
 // SHA-256 or, where the catalogue does not know them, that it is a whole GGUF file. Throws
-// kInvalidArgument for a model of several files, kInvalidFile when it is another file; otherwise as
-// PullModel does. Nothing is left behind when it fails.
+// kInvalidArgument for a model of several files, kInvalidFile when it is another file or no regular
+// one; otherwise as PullModel does. Nothing is left behind when it fails.
 InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entry,
                            const std::filesystem::path& source, const DownloadOptions& options);
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -23,6 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Noise(std::size_t bytes, uint64_t key) {
   std::string noise;
@@ -103,6 +105,15 @@ class DownloadTest : public ::testing::Test {
     EXPECT_EQ(Fail({ItemFor("a"), ItemFor("b")}), ErrorCode::kNetwork);
     EXPECT_TRUE(fs::exists(folder_ / "a"));
     EXPECT_FALSE(fs::exists(folder_ / "b"));
+  }
+  // Offers `file` as "/a" as soon as HEAD has been answered with what is there now.
+  void ChangeAfterHead(const ServedFile& file) {
+    const std::size_t before = server_.requests().size();
+    options_.cancelled = [this, file, before] {
+      const std::vector<SeenRequest> seen = server_.requests();
+      if (seen.size() == before + 1 && seen.back().method == "HEAD") server_.Put("/a", file);
+      return false;
+    };
   }
   int GetsOf(const std::string& path) const {
     int count = 0;
@@ -467,7 +478,9 @@ TEST_F(DownloadTest, ALaterRunKeepsWhatIsOfTheSameVersion) {
       {"\"a1\"", "", "\"a2\"", "", false},
       {"W/\"a1\"", "c1", "W/\"a1\"", "c2", false},
       {"", "c1", "", "c2", false},
-      {"", "", "", "", false},
+      {"", "", "", "", true},  // the server names no version
+      {"\"a1\"", "c1", "", "", true},
+      {"", "", "\"a1\"", "c1", false},
   };
   for (const auto& test : kCases) {
     const std::string a = Noise(5000, 1), b = Noise(6000, 2);
@@ -482,31 +495,132 @@ TEST_F(DownloadTest, ALaterRunKeepsWhatIsOfTheSameVersion) {
   }
 }
 
-TEST_F(DownloadTest, ARepositoryThatChangesMeanwhileIsToldAndNothingIsLost) {
+TEST_F(DownloadTest, ALaterRunKeepsWhatAServerWithoutHeadDoesNotTellOf) {
+  const std::string a = Noise(5000, 1), b = Noise(6000, 2);
+  std::string notes;
+  options_.progress = [&](const DownloadProgress& progress) { notes += progress.note; };
+  for (const int status : {400, 405, 501, 403}) {
+    ServedFile file = Served(a, "\"a1\"", "c1");
+    file.head_status = status;
+    if (status == 403) {  // told only behind a redirect, as signed addresses are
+      server_.Put("/blob", file);
+      file = {};
+      file.redirect = "/blob";
+    }
+    const std::string content = status == 403 ? "/blob" : "/a";
+    FetchHalf(file, Served(b, "\"b\"", "c1"));
+    const int before = GetsOf(content);
+    notes.clear();
+    Download({ItemFor("a"), ItemFor("b")}, folder_, options_);
+    EXPECT_EQ(GetsOf(content), before) << status;
+    EXPECT_EQ(ReadAll(folder_ / "a"), a) << status;
+    EXPECT_EQ(ReadAll(folder_ / "b"), b) << status;
+    EXPECT_THAT(notes, Not(HasSubstr("fetching again"))) << status;
+    // A file that is not as long as it was when it was recorded is not what was fetched.
+    std::ofstream(folder_ / "a", std::ios::binary | std::ios::app) << "x";
+    Download({ItemFor("a")}, folder_, options_);
+    EXPECT_EQ(GetsOf(content), before + 1) << status;
+    EXPECT_EQ(ReadAll(folder_ / "a"), a) << status;
+    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove(entry.path());
+  }
+}
+
+TEST_F(DownloadTest, ALaterRunHeedsWhatTheServerTellsWithoutAVersion) {
+  const std::string longer = Noise(5001, 3), other = Noise(5000, 4);
+  FetchHalf(Served(Noise(5000, 1), ""), Served(Noise(6000, 2), "\"b\""));
+  server_.Put("/a", Served(longer, ""));  // the size
+  Download({ItemFor("a")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), longer);
+  fs::remove(folder_ / "a");
+
+  // The redirect to an address that refuses HEAD.
+  ServedFile blob = Served(Noise(5000, 1), "\"blob\"");
+  blob.head_status = 403;
+  server_.Put("/blob", blob);
+  ServedFile link;
+  link.redirect = "/blob";
+  link.commit = "c1";
+  FetchHalf(link, Served(Noise(6000, 2), "\"b\"", "c1"));
+  blob.content = other;
+  server_.Put("/blob", blob);
+  link.commit = "c2";
+  server_.Put("/a", link);
+  Download({ItemFor("a")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), other);
+}
+
+TEST_F(DownloadTest, ACommitThatLeavesTheFileAsItWasChangesNothing) {
+  const std::string a = Noise(5000, 1), b = Noise(6000, 2);
+  ServedFile first = Served(a, "\"a\"", "c1"), second = Served(b, "\"b\"", "c1");
+  first.cuts = 1;
+  first.cut_after = 1000;
+  second.get_commit = "c2";
+  server_.Put("/a", first);
+  server_.Put("/b", second);
+  options_.parallel = 1;
+  options_.retries = 0;
+  EXPECT_EQ(Fail({ItemFor("a"), ItemFor("b")}), ErrorCode::kNetwork);
+  first.cuts = 0;
+  first.get_commit = "c3";
+  server_.Put("/a", first);
+  Download({ItemFor("a"), ItemFor("b")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), a);
+  EXPECT_EQ(ReadAll(folder_ / "b"), b);
+  EXPECT_EQ(Gets()[1].range, "bytes=1000-");  // what was there was gone on with
+  EXPECT_EQ(Gets()[1].status, 206);
+
+  // The checksum says as much as a strong validator.
+  fs::remove(folder_ / "a");
+  first = Served(a, "W/\"a\"", "c1");
+  first.linked_sha256 = DigestOf(a);
+  first.get_commit = "c2";
+  server_.Put("/a", first);
+  Download({ItemFor("a")}, folder_, options_);
+  EXPECT_EQ(ReadAll(folder_ / "a"), a);
+}
+
+TEST_F(DownloadTest, AFileThatChangesMeanwhileIsToldAndNothingIsLost) {
+  const std::string a = Noise(5000, 1), other = Noise(5000, 2);
+  const std::string sha = DigestOf(a);
+  const struct {
+    std::string etag1, sha1, content2, etag2, sha2;
+  } kCases[] = {
+      {"\"a\"", "", other, "\"a2\"", ""},
+      {"\"a\"", "", Noise(5001, 3), "\"a\"", ""},
+      {"W/\"a\"", "", a, "W/\"a\"", ""},  // not surely the same
+      {"", "", a, "", ""},
+      {"\"a\"", sha, other, "\"a\"", DigestOf(other)},
+  };
+  options_.retries = 0;
+  for (const auto& test : kCases) {
+    ServedFile before = Served(a, test.etag1, "c1");
+    before.linked_sha256 = test.sha1;
+    before.cuts = 1;
+    before.cut_after = 1000;
+    server_.Put("/a", before);
+    EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kNetwork);
+    ServedFile after = Served(test.content2, test.etag2, "c2");
+    after.linked_sha256 = test.sha2;
+    ChangeAfterHead(after);
+    EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kIo);
+    options_.cancelled = {};
+    EXPECT_THAT(message_, HasSubstr("the repository changed while it was fetched"));
+    EXPECT_THAT(message_, HasSubstr("a is of commit c2, expected c1"));
+    EXPECT_EQ(ReadAll(folder_ / "a.part"), a.substr(0, 1000));
+    // Where the catalogue knows the checksum, no commit matters.
+    Download({ItemFor("a", 0, DigestOf(test.content2))}, folder_, options_);
+    EXPECT_EQ(ReadAll(folder_ / "a"), test.content2);
+    fs::remove(folder_ / "a");
+  }
+}
+
+TEST_F(DownloadTest, FilesOfTwoCommitsAreNotBegun) {
   const std::string a = Noise(5000, 1);
-  ServedFile file = Served(a, "\"a\"", "c1");
-  server_.Put("/a", file);
-  file.commit = "c2";
-  server_.Put("/b", file);
+  server_.Put("/a", Served(a, "\"a\"", "c1"));
+  server_.Put("/b", Served(a, "\"a\"", "c2"));
   EXPECT_EQ(Fail({ItemFor("a"), ItemFor("b")}), ErrorCode::kIo);
   EXPECT_THAT(message_, HasSubstr("the repository changed while it was fetched"));
   EXPECT_TRUE(Gets().empty());
-
-  file.commit = "c1";
-  file.cuts = 1;
-  file.cut_after = 1000;
-  server_.Put("/a", file);
-  options_.retries = 0;
-  EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kNetwork);
-  file.cuts = 0;
-  file.get_commit = "c2";
-  server_.Put("/a", file);
-  EXPECT_EQ(Fail({ItemFor("a")}), ErrorCode::kIo);
-  EXPECT_THAT(message_, HasSubstr("a is of commit c2, expected c1"));
-  EXPECT_EQ(fs::file_size(folder_ / "a.part"), 1000u);
-  // Where the catalogue knows the checksum, no commit matters.
-  Download({ItemFor("a", 0, DigestOf(a))}, folder_, options_);
-  EXPECT_EQ(ReadAll(folder_ / "a"), a);
 }
 
 TEST(RetryWaitTest, DoublesUpToTheLongest) {
@@ -612,6 +726,18 @@ TEST_F(DownloadTest, ImportOfAModelOfSeveralFilesIsRefused) {
       LibraryOf(R"([{"path": "model.safetensors.index.json"}, {"path": "config.json"}])");
   EXPECT_EQ(FailImport(library, kSmallModel), ErrorCode::kInvalidArgument);
   EXPECT_THAT(message_, HasSubstr("model tiny has 2 files"));
+}
+
+TEST_F(DownloadTest, ImportOfWhatIsNoRegularFileIsRefused) {
+  const ModelLibrary library = LibraryOf(R"([{"path": "m.gguf"}])");
+  fs::create_directory(folder_ / "folder");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  for (const char* name : {"folder", "pipe"}) {
+    EXPECT_EQ(FailImport(library, folder_ / name), ErrorCode::kInvalidFile) << name;
+    EXPECT_THAT(message_, HasSubstr(std::string(name) + " is not a regular file"));
+  }
+  EXPECT_EQ(FailImport(library, folder_ / "none"), ErrorCode::kNotFound);
+  EXPECT_FALSE(fs::exists(folder_ / "models"));
 }
 
 TEST_F(DownloadTest, ImportStopsWhenAskedAndLeavesNothing) {

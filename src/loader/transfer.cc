@@ -227,6 +227,26 @@ FileVersion Transfer::OfferedVersion() const {
           item_.bytes};
 }
 
+void Transfer::TakeLinkedVersion() {
+  version_ = {headers_.commit, headers_.linked_etag, item_.bytes};
+}
+
+int64_t Transfer::AnsweredSize() const {
+  return response_code() == 206 ? headers_.range_total : headers_.content_length;
+}
+
+bool Transfer::OffersSameContent() const {
+  if (!facts_known_) return false;
+  if (!item_.sha256.empty()) {
+    // An answer that names no checksum is held against HEAD's when the file is complete.
+    return headers_.linked_sha256.empty() || headers_.linked_sha256 == item_.sha256;
+  }
+  FileVersion offered = OfferedVersion();
+  const int64_t size = AnsweredSize();
+  offered.bytes = size < 0 || version_.bytes == 0 ? 0 : static_cast<uint64_t>(size);
+  return IsSameVersion(version_, offered);
+}
+
 void Transfer::TakeFacts() {
   const bool redirected = response_code() >= 300;  // whose length is that of its own body
   const int64_t size = headers_.linked_size >= 0 ? headers_.linked_size
@@ -300,7 +320,8 @@ bool Transfer::AcceptAnswer() {
   if (!facts_known_) {
     version_ = OfferedVersion();
   } else if ((code == 200 || code == 206) && !pinned_ && !version_.commit.empty() &&
-             !headers_.commit.empty() && headers_.commit != version_.commit) {
+             !headers_.commit.empty() && headers_.commit != version_.commit &&
+             !OffersSameContent()) {
     return false;  // what is on disk stays as it is; the scheduler says why
   }
   if (code == 206) {
@@ -319,7 +340,7 @@ bool Transfer::AcceptAnswer() {
     answer_useless_ = true;
     return true;
   }
-  const int64_t total = code == 206 ? headers_.range_total : headers_.content_length;
+  const int64_t total = AnsweredSize();
   if (item_.bytes != 0 && total >= 0 && static_cast<uint64_t>(total) != item_.bytes) {
     answer_error_ = "the server offers " + std::to_string(total) + " bytes, expected " +
                     std::to_string(item_.bytes);

@@ -52,6 +52,10 @@ class Transfer {
 
   // After a HEAD: takes over size and checksum. Throws Error(kIo) where they contradict the item.
   void TakeFacts();
+  // After a HEAD that was refused: takes over what the redirects on the way said of the version.
+  void TakeLinkedVersion();
+  // Whether the answer to a GET is surely of the content that HEAD told of, whatever the commit.
+  bool OffersSameContent() const;
   // How many redirects the exchange went through.
   long redirects() const;
 
@@ -85,6 +89,7 @@ class Transfer {
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
   bool AcceptAnswer();
+  int64_t AnsweredSize() const;  // of the whole file, by the answer to a GET; -1: not told
   FileVersion OfferedVersion() const;
   bool WriteNote();
   bool Write(const char* data, std::size_t size);
