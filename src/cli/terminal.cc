@@ -13,6 +13,7 @@
 
 #include "base/bytes_json.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "cli/reply.h"
 
 namespace fathom::cli {
@@ -47,7 +48,9 @@ bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
 
 void Print(std::string_view text) {
   std::fflush(stdout);  // the line editor's
-  if (!WriteTo(STDOUT_FILENO, text)) throw SystemError(errno, "cannot write the output");
+  if (WriteTo(STDOUT_FILENO, text)) return;
+  if (errno == EINTR) throw Error(ErrorCode::kCancelled, "ended while nobody read the output");
+  throw SystemError(errno, "cannot write the output");
 }
 
 void PrintLine(std::string_view text) {

@@ -4,13 +4,16 @@
 Runs the program in FATHOM_PROGRAM (run_isolated.sh sets it) on tiny random models that tiny_model.py
 writes. Python's standard library only; nothing is left behind.
 """
+import fcntl
 import json
 import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import unittest
 
@@ -38,6 +41,27 @@ class Interrupt(CliTest):
         out, error = process.communicate(timeout=SECONDS)
         self.assertEqual((process.returncode, error), (143, b""))
         self.assertTrue(out.endswith(b"\n"))
+
+    def test_sigterm_does_not_wait_for_a_reader(self):
+        process = subprocess.Popen(
+            [PROGRAM, "run", str(self.endless), "--ctx", str(1 << 20), "--temp", "0", "-p", "x"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
+        try:
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            # Until nothing more goes in: the program waits for a reader.
+            waiting, still, end = 0, 0, time.monotonic() + SECONDS
+            while still < 10 and time.monotonic() < end:
+                time.sleep(0.05)
+                before = waiting
+                waiting = struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"1234"))[0]
+                still = still + 1 if waiting == before > 0 else 0
+            self.assertEqual(still, 10)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(timeout=10), 143)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
     def test_closed_pipe_ends_a_run_quietly(self):
         process = subprocess.Popen([PROGRAM, "run", str(self.endless), "--temp", "0", "-p", "x"],

@@ -306,6 +306,8 @@ class Generation(CliTest):
         self.assertEqual(found["metadata"]["tokenizer.ggml.tokens"]["length"], 260)
         self.assertEqual(found["formats"]["F32"]["tensors"], len(found["tensors"]))
         self.assertIn(b"This version of Fathom can run it.", self.good("inspect", self.tiny))
+        self.assertTrue(self.good_json("inspect", self.tiny, "--check")["finite"])
+        self.assertIn(b"all weights are finite", self.good("inspect", self.tiny, "--check"))
         for path in (DIRECTORY, DIRECTORY / "config.json"):
             found = self.good_json("inspect", path)
             self.assertTrue(found["runs"])
