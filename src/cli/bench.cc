@@ -208,7 +208,7 @@ int Bench(const Context& context, const BenchFlags& flags) {
   const CacheType usual = &kernels == &ReferenceKernels() ? CacheType::kF32 : CacheType::kF16;
   const CacheType cache_type = CacheTypeNamed(flags.model.cache_type).value_or(usual);
   const std::size_t probe_bytes =
-      AvailableMemoryBytes() > (int64_t{4} << 30) ? std::size_t{512} << 20 : std::size_t{64} << 20;
+      AvailableMemoryBytes() > (int64_t{4} << 30) ? std::size_t{256} << 20 : std::size_t{64} << 20;
   ThreadPool pool(threads);
   const EngineOptions options = BenchEngineOptions(flags, model, cache_type);
   const std::string hash = LogitsHash(model, kernels, threads, cache_type);

@@ -437,8 +437,9 @@ class PrefetchStream {
     for (; at_ < stop; at_ += kLine) __builtin_prefetch(panels_ + at_, 0, 3);
   }
 
+  static constexpr int64_t kLine = 64;  // of the cache, in bytes
+
  private:
-  static constexpr int64_t kLine = 64;
   const std::byte* panels_;
   int64_t at_;
   int64_t end_;
@@ -511,11 +512,17 @@ void MultiplyFewRows(const MatMulArgs& args, int64_t n) {
   typename S::Floats acc[kTile];
 #pragma GCC unroll 2
   for (int c = 0; c < kTile; ++c) acc[c] = S::ZeroFloats();
+  const std::byte* next = row + S::kRows * args.row_bytes;
   int64_t done = 0;
-  PrefetchStream next(row + S::kRows * args.row_bytes, 0, S::kRows * args.row_bytes,
-                      row_groups / Block::kGroups);
   for (int64_t first = 0; first < row_groups; first += Block::kGroups, done += Block::kBytes) {
-    next.Next();
+    // The panel that comes next, as many bytes as this one has in a block's columns. Straight code:
+    // the instructions are what there is least room for here.
+    constexpr int64_t kShare = S::kRows * Block::kBytes;
+#pragma GCC unroll 64
+    for (int64_t line = 0; line < kShare; line += PrefetchStream::kLine) {
+      __builtin_prefetch(next + line, 0, 3);
+    }
+    next += kShare;
     typename S::Group groups[Block::kGroups];
     MinimumsOf<S, Block, Block::kGroups> minimums;
     UnpackBlock<S, Block>(row + done, args.row_bytes, groups, minimums.of);
