@@ -52,7 +52,7 @@ ROOMS = {
     "convert": Room(5, ["base", "tensor", "kernels", "formats", "models"], ["files"]),
     "chat": Room(6, ["base", "text", "engine/engine.h", "loader/loader.h"]),
     "server": Room(7, ["base", "chat"], ["boost", "openssl"], ["boost"], system=True),
-    "train": Room(7, ["base", "tensor", "formats", "autograd", "models"], trains=True),
+    "train": Room(7, ["base", "tensor", "formats", "autograd", "models", "convert"], trains=True),
     "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "placement", "models", "engine",
                     "loader", "convert", "chat", "server"], ["libedit", "cli11"], system=True),
 }

@@ -64,8 +64,8 @@ class Difference {
     Tape tape(pool_, arena);
     std::vector<Var> leaves;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      leaves.push_back(tape.Leaf(values_[i].data(), gradients_[i].data(), inputs_[i].rows,
-                                 inputs_[i].columns));
+      leaves.push_back(
+          tape.Leaf(values_[i].data(), gradients_[i].data(), inputs_[i].rows, inputs_[i].columns));
     }
     const Var y = build_(tape, leaves);
     const std::vector<float> factors = RandomValues(y->elements(), 99);
@@ -91,9 +91,7 @@ TEST(Ops, LinearAndBias) {
 
 TEST(Ops, EmbedAddsUpRepeatedRows) {
   static const std::vector<int32_t> kIds = {2, 0, 2, 2, 3};
-  Difference({{4, 3}}, [](Tape& tape, const auto& in) {
-    return Embed(tape, in[0], kIds);
-  }).Check();
+  Difference({{4, 3}}, [](Tape& tape, const auto& in) { return Embed(tape, in[0], kIds); }).Check();
 }
 
 TEST(Ops, AddOfAValueToItself) {
@@ -159,8 +157,9 @@ TEST(Ops, SequencesDoNotSeeEachOther) {
   std::vector<float> q = RandomValues(6 * 2, 1), k = RandomValues(6 * 2, 2),
                      v = RandomValues(6 * 2, 3);
   const auto attend = [&](const Spans& spans) {
-    const Var y = Attend(tape, tape.Leaf(q.data(), nullptr, 6, 2), tape.Leaf(k.data(), nullptr, 6, 2),
-                         tape.Leaf(v.data(), nullptr, 6, 2), {1, 1, 2, 2, 1.0F}, spans);
+    const Var y =
+        Attend(tape, tape.Leaf(q.data(), nullptr, 6, 2), tape.Leaf(k.data(), nullptr, 6, 2),
+               tape.Leaf(v.data(), nullptr, 6, 2), {1, 1, 2, 2, 1.0F}, spans);
     return std::vector<float>(y->data, y->data + y->elements());
   };
   const Spans spans{{0, 2, 6}};
@@ -242,7 +241,8 @@ TEST(Ops, EvenLoadHasABalanceOfOne) {
   const std::vector<float> scores(8, 0.5F);
   const std::vector<int32_t> chosen = {0, 1, 2, 3};
   double frequencies[4], shares[4];
-  EXPECT_DOUBLE_EQ(SequenceBalance(spec, scores.data(), chosen.data(), 2, frequencies, shares), 1.0);
+  EXPECT_DOUBLE_EQ(SequenceBalance(spec, scores.data(), chosen.data(), 2, frequencies, shares),
+                   1.0);
 }
 
 TEST(Tape, RecomputedGivesTheSameBits) {

@@ -1,5 +1,5 @@
-// Differentiable operations on a tape's matrices. Rows are tokens; several sequences lie behind each
-// other in the rows of one matrix ("packed"), and Spans says where each begins. Shapes are the
+// Differentiable operations on a tape's matrices. Rows are tokens; several sequences lie behind
+// each other in the rows of one matrix ("packed"), and Spans says where each begins. Shapes are the
 // caller's promise (checked by CHECK); sizes are in elements.
 #pragma once
 
@@ -62,8 +62,8 @@ struct RotatedHeads {
 Var Rotate(Tape& tape, Var x, const RotatedHeads& heads, int64_t count, const float* cosines,
            const float* sines);
 
-// Keys of latent attention: of each head `nope` values from `joint` ({rows, heads * (nope + value)},
-// a head's keys before its values), then the `shared` row, the same for all heads.
+// Keys of latent attention: of each head `nope` values from `joint` ({rows, heads * (nope +
+// value)}, a head's keys before its values), then the `shared` row, the same for all heads.
 Var LatentKeys(Tape& tape, Var joint, Var shared, int64_t heads, int64_t nope);
 // The values of each head in `joint`, side by side.
 Var LatentValues(Tape& tape, Var joint, int64_t heads, int64_t nope);

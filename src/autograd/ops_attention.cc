@@ -71,8 +71,8 @@ Var LatentKeys(Tape& tape, Var joint, Var shared, int64_t heads, int64_t nope) {
   const int64_t joint_size = joint->columns / heads, rotary = shared->columns;
   const int64_t size = nope + rotary;
   CHECK(joint->rows == shared->rows && joint_size * heads == joint->columns && nope < joint_size);
-  const Var y = tape.Result(joint->rows, heads * size,
-                            joint->wants_gradient || shared->wants_gradient);
+  const Var y =
+      tape.Result(joint->rows, heads * size, joint->wants_gradient || shared->wants_gradient);
   ForBlocks(tape.pool(), y->rows, kPlainRows, [&](int64_t first, int64_t rows, int64_t) {
     for (int64_t r = first; r < first + rows; ++r) {
       for (int64_t h = 0; h < heads; ++h) {
@@ -159,13 +159,12 @@ Var Attend(Tape& tape, Var queries, Var keys, Var values, const AttentionShape& 
     ForHeads(tape, shape, spans, [&](int64_t span, int64_t kv_head, float* scratch) {
       const int64_t first = spans.begins[static_cast<std::size_t>(span)];
       for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-        AttendCausallyBackward(
-            head_of(span, h),
-            {RowsOf(dq, queries->columns, first, h, shape.key_size),
-             RowsOf(dk, keys->columns, first, kv_head, shape.key_size),
-             RowsOf(dv, values->columns, first, kv_head, shape.value_size),
-             RowsOf(y->gradient, y->columns, first, h, shape.value_size)},
-            scratch);
+        AttendCausallyBackward(head_of(span, h),
+                               {RowsOf(dq, queries->columns, first, h, shape.key_size),
+                                RowsOf(dk, keys->columns, first, kv_head, shape.key_size),
+                                RowsOf(dv, values->columns, first, kv_head, shape.value_size),
+                                RowsOf(y->gradient, y->columns, first, h, shape.value_size)},
+                               scratch);
       }
     });
   });

@@ -67,8 +67,7 @@ Var Balanced(Tape& tape, Var scores, const ExpertWeighting& spec,
   for (int64_t i = 0; i < spans.count(); ++i) {
     const int64_t first = spans.begins[static_cast<std::size_t>(i)];
     total += SequenceBalance(spec, scores->row(first), routing->chosen.data() + first * spec.used,
-                             spans.tokens(i), frequencies.data() + i * spec.experts,
-                             shares.data());
+                             spans.tokens(i), frequencies.data() + i * spec.experts, shares.data());
   }
   *balance = total / count;
   tape.Record(y, [&tape, scores, spec, &spans, y, factor = alpha / count,
@@ -149,8 +148,8 @@ void RunExperts(Tape& tape, Var x, const Routing& routing, std::span<const Exper
 }
 
 // Gradients of one expert from that of its rows of `out`, to that of its rows of `in`.
-void ExpertBackward(const Expert& expert, int64_t hidden, int64_t width,
-                    const MixtureBuffers& b, const MixtureBuffers& d) {
+void ExpertBackward(const Expert& expert, int64_t hidden, int64_t width, const MixtureBuffers& b,
+                    const MixtureBuffers& d) {
   const int64_t at = expert.first * width, rows = expert.count;
   const auto [gate, up, down] = expert.leaves;
   float* dout = d.out + expert.first * hidden;
@@ -218,9 +217,8 @@ Var Mixture(Tape& tape, Var x, Var weights, std::shared_ptr<const Routing> routi
         }
       }
     });
-    ForExperts(tape, *routing, experts, [&](const Expert& expert) {
-      ExpertBackward(expert, hidden, width, b, d);
-    });
+    ForExperts(tape, *routing, experts,
+               [&](const Expert& expert) { ExpertBackward(expert, hidden, width, b, d); });
     ForBlocks(tape.pool(), y->rows, kPlainRows, [&](int64_t first, int64_t count, int64_t) {
       for (int64_t i = first * used; i < (first + count) * used; ++i) {
         AddScaledRow(d.in + places[static_cast<std::size_t>(i)] * hidden, 1.0F, hidden,

@@ -16,8 +16,8 @@ Var LogProbabilities(Tape& tape, Var logits, std::vector<int32_t> targets) {
   float* log_sums = tape.Keep(logits->rows);
   ForBlocks(tape.pool(), y->rows, kPlainRows, [&](int64_t first, int64_t count, int64_t) {
     for (int64_t r = first; r < first + count; ++r) {
-      y->data[r] = LogProbability(logits->row(r), n, targets[static_cast<std::size_t>(r)],
-                                  log_sums + r);
+      y->data[r] =
+          LogProbability(logits->row(r), n, targets[static_cast<std::size_t>(r)], log_sums + r);
     }
   });
   tape.Record(y, [&tape, logits, targets = std::move(targets), y, log_sums, n] {
@@ -25,8 +25,8 @@ Var LogProbabilities(Tape& tape, Var logits, std::vector<int32_t> targets) {
     ForBlocks(tape.pool(), y->rows, kPlainRows, [&](int64_t first, int64_t count, int64_t) {
       for (int64_t r = first; r < first + count; ++r) {
         if (y->gradient[r] == 0.0F) continue;
-        LogProbabilityBackward(logits->row(r), n, targets[static_cast<std::size_t>(r)],
-                               log_sums[r], y->gradient[r], dlogits + r * n);
+        LogProbabilityBackward(logits->row(r), n, targets[static_cast<std::size_t>(r)], log_sums[r],
+                               y->gradient[r], dlogits + r * n);
       }
     });
   });

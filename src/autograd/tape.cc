@@ -12,8 +12,8 @@
 namespace fathom::autograd {
 namespace {
 
-constexpr std::size_t kAlignment = 64;                                 // bytes: a line of the cache
-constexpr std::size_t kBlockFloats = std::size_t{16} << 20;            // 64 MB
+constexpr std::size_t kAlignment = 64;                       // bytes: a line of the cache
+constexpr std::size_t kBlockFloats = std::size_t{16} << 20;  // 64 MB
 constexpr std::size_t kLineFloats = kAlignment / sizeof(float);
 
 }  // namespace

@@ -14,6 +14,7 @@ constexpr int64_t kBlock = 1 << 14;
 
 AdamW::AdamW(const ParameterSet& parameters, const AdamWOptions& options)
     : options_(options),
+      size_(parameters.values().size()),
       first_(parameters.values().size_bytes(), "the optimiser's first moments"),
       second_(parameters.values().size_bytes(), "the optimiser's second moments") {}
 
@@ -25,8 +26,7 @@ void AdamW::Step(ThreadPool& pool, ParameterSet& parameters, double learning_rat
   const auto epsilon = static_cast<float>(options_.epsilon);
   const auto scale = static_cast<float>(gradient_scale);
   const auto steps = static_cast<double>(steps_);
-  const auto rate =
-      static_cast<float>(learning_rate / (1.0 - std::pow(options_.beta1, steps)));
+  const auto rate = static_cast<float>(learning_rate / (1.0 - std::pow(options_.beta1, steps)));
   const auto root = static_cast<float>(std::sqrt(1.0 - std::pow(options_.beta2, steps)));
   float* m = first_.as<float>().data();
   float* v = second_.as<float>().data();

@@ -26,10 +26,16 @@ class AdamW {
             double gradient_scale);
 
   int64_t steps() const { return steps_; }
+  // One value a parameter each; to be kept, and to be filled before Resume.
+  std::span<float> first_moments() const { return first_.as<float>().first(size_); }
+  std::span<float> second_moments() const { return second_.as<float>().first(size_); }
+  // Goes on behind that many steps.
+  void Resume(int64_t steps) { steps_ = steps; }
 
  private:
   AdamWOptions options_;
   int64_t steps_ = 0;
+  std::size_t size_;
   Buffer first_, second_;  // moments, one of each a parameter
 };
 

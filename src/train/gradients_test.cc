@@ -20,7 +20,8 @@ double Differentiate(TrainingGolden& golden, ThreadPool& pool, autograd::Arena& 
   const TrainingPass pass =
       golden.model->Forward(tape, golden.batch, {.balance_factor = 0, .recompute = recompute});
   const LanguageLoss loss =
-      LanguageLossOf(tape, pass, golden.batch, {}, golden.json.at("mtp_factor").get<double>());
+      LanguageLossOf(tape, pass, golden.batch, {}, PredictedWeightOf(golden.batch, {}),
+                     golden.json.at("mtp_factor").get<double>());
   const double value = loss.total->data[0];
   tape.Backward(loss.total);
   arena.Release(mark);

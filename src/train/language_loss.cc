@@ -11,46 +11,61 @@ namespace {
 using autograd::Tape;
 using autograd::Var;
 
-// The token `ahead` rows further in the same sequence as the target of each row, and minus its share
-// of the mean as its weight; rows without such a token weigh nothing.
-struct Targets {
-  std::vector<int32_t> ids;
-  std::vector<float> weights;
-
-  Targets(const TrainingBatch& batch, std::span<const float> token_weights, int64_t ahead)
-      : ids(batch.tokens.size(), 0), weights(batch.tokens.size(), 0.0F) {
-    double total = 0;
-    for (int64_t i = 0; i < batch.spans.count(); ++i) {
-      const int64_t first = batch.spans.begins[static_cast<std::size_t>(i)];
-      const int64_t end = first + batch.spans.tokens(i);
-      for (int64_t r = first; r + ahead < end; ++r) {
-        const auto row = static_cast<std::size_t>(r), target = static_cast<std::size_t>(r + ahead);
-        ids[row] = batch.tokens[target];
-        weights[row] = token_weights.empty() ? 1.0F : token_weights[target];
-        total += weights[row];
-      }
+// Calls body(row, target row) for every row that has a token `ahead` rows behind it in its
+// sequence.
+template <class Body>
+void ForTargets(const TrainingBatch& batch, int64_t ahead, Body&& body) {
+  for (int64_t i = 0; i < batch.spans.count(); ++i) {
+    const int64_t first = batch.spans.begins[static_cast<std::size_t>(i)];
+    const int64_t end = first + batch.spans.tokens(i);
+    for (int64_t r = first; r + ahead < end; ++r) {
+      body(static_cast<std::size_t>(r), static_cast<std::size_t>(r + ahead));
     }
-    CHECK(total > 0);
-    for (float& weight : weights) weight = static_cast<float>(-weight / total);
   }
-};
+}
 
-Var MeanLoss(Tape& tape, Var logits, Targets targets) {
-  return autograd::WeightedSum(
-      tape, autograd::LogProbabilities(tape, logits, std::move(targets.ids)), targets.weights);
+float WeightOf(std::span<const float> weights, std::size_t row) {
+  return weights.empty() ? 1.0F : weights[row];
+}
+
+double TotalWeight(const TrainingBatch& batch, std::span<const float> weights, int64_t ahead) {
+  double total = 0;
+  ForTargets(batch, ahead,
+             [&](std::size_t, std::size_t target) { total += WeightOf(weights, target); });
+  return total;
+}
+
+// The sum of weight times -log p over all targets, times `factor`.
+Var WeighedLoss(Tape& tape, Var logits, const TrainingBatch& batch, std::span<const float> weights,
+                int64_t ahead, double factor) {
+  std::vector<int32_t> ids(batch.tokens.size(), 0);
+  std::vector<float> shares(batch.tokens.size(), 0.0F);
+  ForTargets(batch, ahead, [&](std::size_t row, std::size_t target) {
+    ids[row] = batch.tokens[target];
+    shares[row] = static_cast<float>(-factor * WeightOf(weights, target));
+  });
+  return autograd::WeightedSum(tape, autograd::LogProbabilities(tape, logits, std::move(ids)),
+                               shares);
 }
 
 }  // namespace
 
+PredictedWeight PredictedWeightOf(const TrainingBatch& batch, std::span<const float> weights) {
+  return {TotalWeight(batch, weights, 1), TotalWeight(batch, weights, 2)};
+}
+
 LanguageLoss LanguageLossOf(Tape& tape, const TrainingPass& pass, const TrainingBatch& batch,
-                            std::span<const float> weights, double mtp_factor) {
-  LanguageLoss loss{MeanLoss(tape, pass.logits, Targets(batch, weights, 1))};
-  loss.next = loss.total->data[0];
-  if (pass.mtp_logits == nullptr) return loss;
-  const Var further = MeanLoss(tape, pass.mtp_logits, Targets(batch, weights, 2));
-  loss.further = further->data[0];
-  const float factor = static_cast<float>(mtp_factor);
-  loss.total = autograd::Add(tape, loss.total, autograd::WeightedSum(tape, further, {&factor, 1}));
+                            std::span<const float> weights, const PredictedWeight& step,
+                            double mtp_factor) {
+  CHECK(step.next > 0);
+  LanguageLoss loss;
+  loss.total = WeighedLoss(tape, pass.logits, batch, weights, 1, 1.0 / step.next);
+  loss.next = loss.total->data[0] * step.next;
+  if (pass.mtp_logits == nullptr || !(step.further > 0) || mtp_factor == 0) return loss;
+  const double factor = mtp_factor / step.further;
+  const Var further = WeighedLoss(tape, pass.mtp_logits, batch, weights, 2, factor);
+  loss.further = further->data[0] / factor;
+  loss.total = autograd::Add(tape, loss.total, further);
   return loss;
 }
 

@@ -62,7 +62,7 @@ void AttendCausallyBackward(const AttentionHead& head, const AttentionHeadGrads&
                             float* scratch) noexcept {
   ForBlocks(head.tokens, [&](const Block& block) {
     const int64_t keys = block.keys();
-    float* probabilities = scratch;                        // [queries][keys]
+    float* probabilities = scratch;                          // [queries][keys]
     float* gradients = scratch + kQueryBlock * head.tokens;  // of them, then of the scores
     Scores(head, block, probabilities);
     for (int64_t q = 0; q < block.queries; ++q) {
@@ -81,9 +81,8 @@ void AttendCausallyBackward(const AttentionHead& head, const AttentionHeadGrads&
          Transposed(head.values.data, head.values.stride), 0.0F, gradients, keys);
     for (int64_t q = 0; q < block.queries; ++q) {
       // The sum over keys of probability times gradient is output times its gradient.
-      const auto mean = static_cast<float>(DotRow(RowOf(head.out, block.first + q),
-                                                  RowOf(grads.out, block.first + q),
-                                                  head.values.size));
+      const auto mean = static_cast<float>(DotRow(
+          RowOf(head.out, block.first + q), RowOf(grads.out, block.first + q), head.values.size));
       const float* p = probabilities + q * keys;
       float* g = gradients + q * keys;
       for (int64_t k = 0; k < keys; ++k) g[k] = p[k] * (g[k] - mean);

@@ -102,8 +102,8 @@ void SequenceBalanceBackward(const ExpertWeighting& spec, const float* scores,
     double mean = 0;
     for (int64_t e = 0; e < spec.experts; ++e) mean += frequencies[e] * row[e] / sum;
     for (int64_t e = 0; e < spec.experts; ++e) {
-      dscores[t * spec.experts + e] += static_cast<float>(
-          factor * (frequencies[e] - mean) / (sum * static_cast<double>(tokens)));
+      dscores[t * spec.experts + e] += static_cast<float>(factor * (frequencies[e] - mean) /
+                                                          (sum * static_cast<double>(tokens)));
     }
   }
 }

@@ -17,8 +17,9 @@ float NormalizeRow(const float* x, const float* weight, float epsilon, int64_t n
 void NormalizeRowBackward(const float* x, const float* weight, float inverse, const float* dy,
                           int64_t n, float* dx, float* dweight) noexcept;
 
-// Turns the pairs of one head (RoFormer, arXiv 2104.09864) by the angles of `cosines` and `sines` ([pairs] each), or back by the
-// transposed matrix, which is the gradient's way. `from` and `to` may be the same.
+// Turns the pairs of one head (RoFormer, arXiv 2104.09864) by the angles of `cosines` and `sines`
+// ([pairs] each), or back by the transposed matrix, which is the gradient's way. `from` and `to`
+// may be the same.
 void RotateHead(RopePairing kind, const float* from, const float* cosines, const float* sines,
                 int64_t pairs, bool backward, float* to) noexcept;
 

@@ -163,18 +163,17 @@ class TrainableDeepseek final : public TrainableModel {
     const std::string name = LayerName(config_.layers);
     const float epsilon = config_.rms_epsilon;
     const Var next = autograd::Embed(tape, embedding, following_);
-    const Var joined =
-        autograd::Join(tape, Normalized(tape, next, name + "enorm.weight", epsilon),
-                       Normalized(tape, hidden, name + "hnorm.weight", epsilon));
+    const Var joined = autograd::Join(tape, Normalized(tape, next, name + "enorm.weight", epsilon),
+                                      Normalized(tape, hidden, name + "hnorm.weight", epsilon));
     const Var in = Multiplied(tape, joined, name + "eh_proj.weight");
     const Var out = Layer(tape, step, in, config_.layers);
-    return autograd::Linear(
-        tape, Normalized(tape, out, name + "shared_head.norm.weight", epsilon), head);
+    return autograd::Linear(tape, Normalized(tape, out, name + "shared_head.norm.weight", epsilon),
+                            head);
   }
 
   Var Layer(Tape& tape, const Step& step, Var hidden, int64_t layer) {
-    const auto body = [this, &step_batch = step.batch, options = step.options, layer](
-                          Tape& inner, Var x) {
+    const auto body = [this, &step_batch = step.batch, options = step.options, layer](Tape& inner,
+                                                                                      Var x) {
       const Step here{step_batch, options};
       const std::string name = LayerName(layer);
       const Var attended = autograd::Add(
@@ -184,9 +183,8 @@ class TrainableDeepseek final : public TrainableModel {
                     name + "self_attn."));
       const Var block_in = Normalized(inner, attended, name + "post_attention_layernorm.weight",
                                       config_.rms_epsilon);
-      const Var made = layer < config_.dense_layers
-                           ? Gated(inner, block_in, name + "mlp")
-                           : Experts(inner, here, block_in, layer);
+      const Var made = layer < config_.dense_layers ? Gated(inner, block_in, name + "mlp")
+                                                    : Experts(inner, here, block_in, layer);
       return autograd::Add(inner, attended, made);
     };
     return step.options.recompute ? autograd::Recomputed(tape, hidden, body) : body(tape, hidden);
@@ -197,9 +195,9 @@ class TrainableDeepseek final : public TrainableModel {
     Var query;
     if (config_.query_latent > 0) {
       const Var latent = Multiplied(tape, x, name + "q_a_proj.weight");
-      query = Multiplied(tape,
-                         Normalized(tape, latent, name + "q_a_layernorm.weight", kLatentEpsilon),
-                         name + "q_b_proj.weight");
+      query =
+          Multiplied(tape, Normalized(tape, latent, name + "q_a_layernorm.weight", kLatentEpsilon),
+                     name + "q_b_proj.weight");
     } else {
       query = Multiplied(tape, x, name + "q_proj.weight");
     }
@@ -209,14 +207,12 @@ class TrainableDeepseek final : public TrainableModel {
     const Var shared = Turned(tape, autograd::Columns(tape, both, shape.latent, shape.rotary),
                               {1, shape.rotary, 0, RopePairing::kInterleaved});
     const Var joint = Multiplied(tape, latent, name + "kv_b_proj.weight");
-    const Var queries =
-        Turned(tape, query,
-               {shape.heads, shape.query_head(), shape.nope, RopePairing::kInterleaved});
+    const Var queries = Turned(
+        tape, query, {shape.heads, shape.query_head(), shape.nope, RopePairing::kInterleaved});
     const Var out = autograd::Attend(
         tape, queries, autograd::LatentKeys(tape, joint, shared, shape.heads, shape.nope),
         autograd::LatentValues(tape, joint, shape.heads, shape.nope),
-        {shape.heads, shape.heads, shape.query_head(), shape.value, shape.scale},
-        step.batch.spans);
+        {shape.heads, shape.heads, shape.query_head(), shape.value, shape.scale}, step.batch.spans);
     return Multiplied(tape, out, name + "o_proj.weight");
   }
 
@@ -235,11 +231,9 @@ class TrainableDeepseek final : public TrainableModel {
     const std::string name = LayerName(layer);
     const auto at = static_cast<std::size_t>(layer - config_.dense_layers);
     const RouterSpec& router = config_.router;
-    const ExpertWeighting weighting{router.scores == RouterScores::kSigmoid
-                                        ? ExpertScores::kSigmoid
-                                        : ExpertScores::kSoftmax,
-                                    router.experts, router.used, router.normalize,
-                                    static_cast<float>(router.scale)};
+    const ExpertWeighting weighting{
+        router.scores == RouterScores::kSigmoid ? ExpertScores::kSigmoid : ExpertScores::kSoftmax,
+        router.experts, router.used, router.normalize, static_cast<float>(router.scale)};
     const Var logits = Multiplied(tape, x, name + "mlp.gate.weight");
     const auto routing = Choose(logits, at);
     Var scores = autograd::ExpertScoresOf(tape, logits, weighting);
@@ -268,8 +262,7 @@ class TrainableDeepseek final : public TrainableModel {
     std::vector<float> weights(static_cast<std::size_t>(router.used));
     const float* bias = biases_.empty() ? nullptr : biases_[mixture].data();
     for (int64_t r = 0; r < logits->rows; ++r) {
-      Route(router, logits->row(r), bias, routing->chosen.data() + r * router.used,
-            weights.data());
+      Route(router, logits->row(r), bias, routing->chosen.data() + r * router.used, weights.data());
     }
     routing->GroupByExpert(router.experts);
     std::vector<int64_t>& tokens = loads_[mixture].tokens;

@@ -94,24 +94,22 @@ class TrainableLlama final : public TrainableModel {
     const std::string attention = name + "self_attn.";
     const BiasRule bias = config_.query_key_value_bias;
     const Var in = Normalized(tape, x, name + "input_layernorm.weight");
-    const Var queries =
-        Turned(tape, Multiplied(tape, in, attention + "q_proj", bias), shape.heads);
+    const Var queries = Turned(tape, Multiplied(tape, in, attention + "q_proj", bias), shape.heads);
     const Var keys = Turned(tape, Multiplied(tape, in, attention + "k_proj", bias), shape.kv_heads);
     const Var values = Multiplied(tape, in, attention + "v_proj", bias);
     const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(shape.head_dim)));
-    const Var attended =
-        autograd::Attend(tape, queries, keys, values,
-                         {shape.heads, shape.kv_heads, shape.head_dim, shape.head_dim, scale},
-                         batch.spans);
+    const Var attended = autograd::Attend(
+        tape, queries, keys, values,
+        {shape.heads, shape.kv_heads, shape.head_dim, shape.head_dim, scale}, batch.spans);
     const Var middle = autograd::Add(
         tape, x, Multiplied(tape, attended, attention + "o_proj", config_.output_bias));
     const Var block_in = Normalized(tape, middle, name + "post_attention_layernorm.weight");
     const BiasRule block_bias = config_.feed_forward_bias;
     const Var gate = Multiplied(tape, block_in, name + "mlp.gate_proj", block_bias);
     const Var up = Multiplied(tape, block_in, name + "mlp.up_proj", block_bias);
-    return autograd::Add(tape, middle,
-                         Multiplied(tape, autograd::Gate(tape, gate, up), name + "mlp.down_proj",
-                                    block_bias));
+    return autograd::Add(
+        tape, middle,
+        Multiplied(tape, autograd::Gate(tape, gate, up), name + "mlp.down_proj", block_bias));
   }
 
   Config config_;

@@ -19,8 +19,8 @@ struct TrainingGolden {
   Json json;
   std::unique_ptr<ModelFile> file;
   std::unique_ptr<TrainableModel> model;
-  TrainingBatch batch;            // its sequences, packed
-  std::vector<float> gradients;   // of all tensors behind each other
+  TrainingBatch batch;           // its sequences, packed
+  std::vector<float> gradients;  // of all tensors behind each other
 
   explicit TrainingGolden(const std::string& name) {
     const std::filesystem::path folder =
@@ -49,9 +49,8 @@ struct TrainingGolden {
 
 inline const std::vector<std::string>& TrainingGoldenNames() {
   static const std::vector<std::string> kNames = {
-      "deepseek_v3",     "deepseek_nogroups", "deepseek_noqlora", "deepseek_yarn",
-      "deepseek_heads",  "deepseek_v2lite",   "deepseek_mtp",     "hf_llama_llama3",
-      "qwen2_bf16",      "qwen2_tied"};
+      "deepseek_v3",     "deepseek_nogroups", "deepseek_noqlora", "deepseek_yarn", "deepseek_heads",
+      "deepseek_v2lite", "deepseek_mtp",      "hf_llama_llama3",  "qwen2_bf16",    "qwen2_tied"};
   return kNames;
 }
 

@@ -41,9 +41,7 @@ class TrainableModel {
  public:
   virtual ~TrainableModel() = default;
   virtual ParameterSet& parameters() = 0;
-  const ParameterSet& parameters() const {
-    return const_cast<TrainableModel*>(this)->parameters();
-  }
+  const ParameterSet& parameters() const { return const_cast<TrainableModel*>(this)->parameters(); }
   // `batch` must outlive the tape.
   virtual TrainingPass Forward(autograd::Tape& tape, const TrainingBatch& batch,
                                const TrainingOptions& options) = 0;
