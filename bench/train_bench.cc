@@ -1,5 +1,5 @@
-// Speed of training: tokens per second of whole steps, and how near to the peak of the products that
-// is. Random tokens; what a model learns does not change its speed.
+// Speed of training: tokens per second of whole steps, and how near to the peak of the products
+// that is. Random tokens; what a model learns does not change its speed.
 //
 //   train_bench DIRECTORY [--tokens N] [--length N] [--steps N] [--threads N] [--recompute]
 //
@@ -81,15 +81,16 @@ int Main(int argc, char** argv) {
   std::vector<double> speeds;
   for (int64_t i = 0; i <= steps; ++i) {
     const StepReport report = trainer.Step();
-    if (i > 0) speeds.push_back(static_cast<double>(report.tokens) / report.seconds);  // first: warm-up
+    if (i > 0)
+      speeds.push_back(static_cast<double>(report.tokens) / report.seconds);  // first: warm-up
   }
   std::sort(speeds.begin(), speeds.end());
-  std::printf("%lld parameters, %lld tokens a step of sequences of %lld, %lld threads: %.0f tokens/s "
-              "(%.0f to %.0f); products alone reach %.0f GFLOPS\n",
-              static_cast<long long>(model->parameters().elements()),
-              static_cast<long long>(tokens), static_cast<long long>(length),
-              static_cast<long long>(threads), speeds[speeds.size() / 2], speeds.front(),
-              speeds.back(), PeakOf(pool, 768) / 1e9);
+  std::printf(
+      "%lld parameters, %lld tokens a step of sequences of %lld, %lld threads: %.0f tokens/s "
+      "(%.0f to %.0f); products alone reach %.0f GFLOPS\n",
+      static_cast<long long>(model->parameters().elements()), static_cast<long long>(tokens),
+      static_cast<long long>(length), static_cast<long long>(threads), speeds[speeds.size() / 2],
+      speeds.front(), speeds.back(), PeakOf(pool, 768) / 1e9);
   return 0;
 }
 
@@ -98,8 +99,9 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: train_bench DIRECTORY [--tokens N] [--length N] [--steps N] "
-                         "[--threads N] [--recompute]\n");
+    std::fprintf(stderr,
+                 "usage: train_bench DIRECTORY [--tokens N] [--length N] [--steps N] "
+                 "[--threads N] [--recompute]\n");
     return 2;
   }
   return fathom::Main(argc, argv);

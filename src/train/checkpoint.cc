@@ -71,8 +71,7 @@ class Reader {
 void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& head,
                      std::span<const CheckpointSection> sections) {
   const std::string text = HeadText(head, sections);
-  const std::string front =
-      std::string(kMagic) + Number(kVersion) + Number(text.size()) + text;
+  const std::string front = std::string(kMagic) + Number(kVersion) + Number(text.size()) + text;
   uint64_t bytes = front.size() + kDigestBytes;
   for (const CheckpointSection& section : sections) bytes += section.values.size_bytes();
   PartFile file(path, bytes, "");
@@ -103,8 +102,8 @@ CheckpointHead ReadCheckpoint(const std::filesystem::path& path, const std::stri
   }
   Sha256 digest;
   digest.Update(file.bytes().first(file.bytes().size() - kDigestBytes));
-  const std::string expected(
-      reinterpret_cast<const char*>(file.bytes().last(kDigestBytes).data()), kDigestBytes);
+  const std::string expected(reinterpret_cast<const char*>(file.bytes().last(kDigestBytes).data()),
+                             kDigestBytes);
   if (digest.HexDigest() != expected) reader.Fail("is damaged: its checksum is another one");
 
   const uint64_t head_bytes = reader.Number();

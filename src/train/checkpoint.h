@@ -1,9 +1,9 @@
-// The file that a training run goes on from: a head and named sections of float32, in the byte order
-// of the machine (little-endian). It appears whole, by renaming, and is refused when it is damaged
-// or of another run.
+// The file that a training run goes on from: a head and named sections of float32, in the byte
+// order of the machine (little-endian). It appears whole, by renaming, and is refused when it is
+// damaged or of another run.
 //
-//   "FATHOMTR", version, head and section table as JSON with its length, the sections, SHA-256 of all
-//   before it
+//   "FATHOMTR", version, head and section table as JSON with its length, the sections, SHA-256 of
+//   all before it
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& he
                      std::span<const CheckpointSection> sections);
 
 // Fills the sections, which must be those of the file in names and sizes. Throws Error kNotFound,
-// kInvalidFile for a damaged file or one of another fingerprint or other sections, kIo; sections are
-// then unchanged.
+// kInvalidFile for a damaged file or one of another fingerprint or other sections, kIo; sections
+// are then unchanged.
 CheckpointHead ReadCheckpoint(const std::filesystem::path& path, const std::string& fingerprint,
                               std::span<const CheckpointSection> sections);
 

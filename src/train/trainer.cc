@@ -18,10 +18,10 @@ Trainer::Trainer(TrainableModel& model, const SampleSource& samples, const Train
       pool_(pool),
       optimiser_(model.parameters(), options.optimiser) {}
 
-void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight,
-                         int64_t sequences, StepReport& report) {
-  const double share = static_cast<double>(batch.tokens.spans.count()) /
-                       static_cast<double>(sequences);
+void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight, int64_t sequences,
+                         StepReport& report) {
+  const double share =
+      static_cast<double>(batch.tokens.spans.count()) / static_cast<double>(sequences);
   const autograd::Arena::Mark mark = arena_.mark();
   {
     autograd::Tape tape(pool_, arena_);
@@ -59,7 +59,7 @@ void Trainer::CheckNumbers(const StepReport& report) const {
 }
 
 void Trainer::MoveBiases(StepReport& report) {
-  const std::vector<std::span<float>> biases = model_.router_biases();
+  const std::vector<RouterBias> biases = model_.router_biases();
   for (std::size_t i = 0; i < loads_.size(); ++i) {
     int64_t total = 0;
     for (const int64_t tokens : loads_[i]) total += tokens;
@@ -70,8 +70,10 @@ void Trainer::MoveBiases(StepReport& report) {
     if (i >= biases.size()) continue;
     for (std::size_t e = 0; e < loads_[i].size(); ++e) {
       const auto tokens = static_cast<double>(loads_[i][e]);
-      const double step = tokens < mean ? options_.bias_rate : tokens > mean ? -options_.bias_rate : 0;
-      biases[i][e] += static_cast<float>(step);
+      const double step = tokens < mean   ? options_.bias_rate
+                          : tokens > mean ? -options_.bias_rate
+                                          : 0;
+      biases[i].values[e] += static_cast<float>(step);
     }
   }
 }
@@ -110,9 +112,8 @@ std::vector<CheckpointSection> Trainer::Sections() const {
   std::vector<CheckpointSection> sections = {{"parameters", model_.parameters().values()},
                                              {"first moments", optimiser_.first_moments()},
                                              {"second moments", optimiser_.second_moments()}};
-  const std::vector<std::span<float>> biases = model_.router_biases();
-  for (std::size_t i = 0; i < biases.size(); ++i) {
-    sections.push_back({"router biases " + std::to_string(i), biases[i]});
+  for (const RouterBias& bias : model_.router_biases()) {
+    sections.push_back({bias.name, bias.values});
   }
   return sections;
 }

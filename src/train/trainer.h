@@ -1,6 +1,6 @@
 // One model in training: takes samples, makes steps, and can be saved and gone on with bit for bit.
-// Owns the optimiser's state and the place in the samples. Not for: what is trained on, how progress
-// is shown, when to stop.
+// Owns the optimiser's state and the place in the samples. Not for: what is trained on, how
+// progress is shown, when to stop.
 #pragma once
 
 #include <filesystem>
@@ -20,10 +20,10 @@ namespace fathom {
 struct TrainerOptions {
   Schedule schedule;
   AdamWOptions optimiser;
-  int64_t step_tokens = 8192;   // at least so many in a step ...
-  int64_t batch_tokens = 4096;  // ... and at most so many in one pass
-  double largest_norm = 1.0;    // of all gradients together; above it they are scaled down
-  double mtp_factor = 0.3;      // lambda of arXiv 2412.19437, eq. 25
+  int64_t step_tokens = 8192;    // at least so many in a step ...
+  int64_t batch_tokens = 4096;   // ... and at most so many in one pass
+  double largest_norm = 1.0;     // of all gradients together; above it they are scaled down
+  double mtp_factor = 0.3;       // lambda of arXiv 2412.19437, eq. 25
   double balance_factor = 1e-4;  // alpha of eq. 17
   double bias_rate = 1e-3;       // gamma of section 2.1.2: a step of an expert's bias
   bool recompute = false;        // less memory for a third more time
@@ -33,7 +33,7 @@ struct StepReport {
   int64_t step = 0;    // number of the step, from 0 on
   int64_t tokens = 0;  // in it
   double learning_rate = 0;
-  double loss = 0;     // mean -log p of the next token
+  double loss = 0;      // mean -log p of the next token
   double mtp_loss = 0;  // of the one behind it
   double gradient_norm = 0;
   // Of the layers with experts: the share of the tokens of the busiest expert over an even share,

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "formats/hf_directory.h"
 #include "models/testing/training_golden.h"
+#include "train/export.h"
 
 namespace fathom {
 namespace {
@@ -102,14 +104,14 @@ TEST_F(TrainerTest, SavedAnywhereAndGoneOnWithItIsTheSameBitForBit) {
 
 TEST_F(TrainerTest, BiasesMoveTowardsBalance) {
   TrainingRun run;
-  const std::vector<float> before(run.golden.model->router_biases()[0].begin(),
-                                  run.golden.model->router_biases()[0].end());
+  const std::span<const float> biases = run.golden.model->router_biases()[0].values;
+  const std::vector<float> before(biases.begin(), biases.end());
   run.trainer.Step();
   const ExpertLoad& load = run.golden.model->expert_loads()[0];
   ASSERT_EQ(load.tokens.size(), before.size());
   int moved = 0;
   for (std::size_t e = 0; e < before.size(); ++e) {
-    const float step = run.golden.model->router_biases()[0][e] - before[e];
+    const float step = biases[e] - before[e];
     EXPECT_NEAR(std::abs(step), step == 0 ? 0 : 1e-3, 1e-6);
     moved += step != 0;
   }
@@ -186,6 +188,48 @@ TEST_F(TrainerTest, DamagedAndForeignCheckpointsAreRefused) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.message(), ::testing::HasSubstr("other parameters"));
+  }
+}
+
+// What is exported runs: the same log-probabilities from the model that inference binds, with its
+// own kernels and attention.
+TEST_F(TrainerTest, TheExportedDirectoryIsTheTrainedModel) {
+  for (const std::string name : {"deepseek_v3", "qwen2_tied"}) {
+    TrainingGolden golden(name);
+    const Counting samples(60);
+    ThreadPool pool(2);
+    Trainer trainer(*golden.model, samples, SmallSteps(), pool);
+    for (int i = 0; i < 5; ++i) trainer.Step();
+    std::string config;
+    std::ifstream stream(kModelGoldens / name / "config.json");
+    config.assign(std::istreambuf_iterator<char>(stream), {});
+    const fs::path path = folder_ / name;
+    ExportDirectory(*golden.model, Format::kF32, {{"config.json", config}}, path);
+    EXPECT_THROW(ExportDirectory(*golden.model, Format::kF32, {}, path), Error);
+
+    const ModelFile file = OpenHuggingFaceDirectory(path);
+    const std::unique_ptr<Model> model = BindModel(file);
+    ModelRunner runner(*model, ReferenceKernels(), CacheType::kF32, 2, 256);
+    autograd::Arena arena;
+    autograd::Tape tape(pool, arena);
+    const TrainingPass pass = golden.model->Forward(tape, golden.batch, {});
+    const int64_t vocabulary = pass.logits->columns;
+    for (int64_t s = 0; s < golden.batch.spans.count(); ++s) {
+      const int64_t first = golden.batch.spans.begins[static_cast<std::size_t>(s)];
+      const std::span<const int32_t> ids =
+          std::span(golden.batch.tokens)
+              .subspan(static_cast<std::size_t>(first),
+                       static_cast<std::size_t>(golden.batch.spans.tokens(s)));
+      runner.Restart();
+      const std::vector<float> logits = runner.Feed(ids);
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        for (int32_t id = 0; id < static_cast<int32_t>(vocabulary); ++id) {
+          const auto n = static_cast<std::size_t>(vocabulary);
+          EXPECT_NEAR(Logprob(logits.data() + i * n, n, id),
+                      Logprob(pass.logits->row(first + static_cast<int64_t>(i)), n, id), 1e-4);
+        }
+      }
+    }
   }
 }
 

@@ -90,16 +90,23 @@ class TrainableDeepseek final : public TrainableModel {
       : config_(config), rope_(config.rope), parameters_(ShapeList(config).Take()) {
     const int64_t mixtures = config.layers + config.mtp_layers - config.dense_layers;
     loads_.resize(static_cast<std::size_t>(mixtures));
-    if (config.router.scores == RouterScores::kSigmoid) {
-      biases_.assign(loads_.size(),
-                     std::vector<float>(static_cast<std::size_t>(config.router.experts)));
+    if (config.router.scores != RouterScores::kSigmoid) return;
+    for (int64_t i = 0; i < mixtures; ++i) {
+      biases_.emplace_back(static_cast<std::size_t>(experts()) * sizeof(float), "router biases");
     }
   }
 
   ParameterSet& parameters() override { return parameters_; }
+  const ParameterSet& parameters() const override { return parameters_; }
   std::span<const ExpertLoad> expert_loads() const override { return loads_; }
-  std::vector<std::span<float>> router_biases() override {
-    return {biases_.begin(), biases_.end()};
+  std::vector<RouterBias> router_biases() const override {
+    std::vector<RouterBias> result;
+    for (std::size_t i = 0; i < biases_.size(); ++i) {
+      result.push_back({LayerName(config_.dense_layers + static_cast<int64_t>(i)) +
+                            "mlp.gate.e_score_correction_bias",
+                        biases_[i].as<float>().first(static_cast<std::size_t>(experts()))});
+    }
+    return result;
   }
 
   TrainingPass Forward(Tape& tape, const TrainingBatch& batch,
@@ -126,10 +133,8 @@ class TrainableDeepseek final : public TrainableModel {
 
   void Read(const ModelFile& file) {
     parameters_.ReadFrom(file);
-    for (std::size_t i = 0; i < biases_.size(); ++i) {
-      const std::string name = LayerName(config_.dense_layers + static_cast<int64_t>(i)) +
-                               "mlp.gate.e_score_correction_bias";
-      biases_[i] = BindVector(file, name, config_.router.experts);
+    for (const RouterBias& bias : router_biases()) {
+      std::ranges::copy(BindVector(file, bias.name, experts()), bias.values.begin());
     }
   }
 
@@ -138,6 +143,8 @@ class TrainableDeepseek final : public TrainableModel {
     const TrainingBatch& batch;
     const TrainingOptions& options;
   };
+
+  int64_t experts() const { return config_.router.experts; }
 
   Var Leaf(Tape& tape, const std::string& name) const { return parameters_.Leaf(tape, name); }
   Var Normalized(Tape& tape, Var x, const std::string& weight, float epsilon) const {
@@ -260,7 +267,7 @@ class TrainableDeepseek final : public TrainableModel {
     routing->used = router.used;
     routing->chosen.resize(static_cast<std::size_t>(logits->rows * router.used));
     std::vector<float> weights(static_cast<std::size_t>(router.used));
-    const float* bias = biases_.empty() ? nullptr : biases_[mixture].data();
+    const float* bias = biases_.empty() ? nullptr : biases_[mixture].as<float>().data();
     for (int64_t r = 0; r < logits->rows; ++r) {
       Route(router, logits->row(r), bias, routing->chosen.data() + r * router.used, weights.data());
     }
@@ -276,7 +283,7 @@ class TrainableDeepseek final : public TrainableModel {
   Config config_;
   RopeTable rope_;
   ParameterSet parameters_;
-  std::vector<std::vector<float>> biases_;
+  std::vector<Buffer> biases_;  // [experts] of each layer that has some
   std::vector<ExpertLoad> loads_;
   BatchAngles angles_;              // of the last pass
   std::vector<int32_t> following_;  // likewise

@@ -56,6 +56,7 @@ class TrainableLlama final : public TrainableModel {
         parameters_(ShapesOf(config, own_head)) {}
 
   ParameterSet& parameters() override { return parameters_; }
+  const ParameterSet& parameters() const override { return parameters_; }
 
   TrainingPass Forward(Tape& tape, const TrainingBatch& batch,
                        const TrainingOptions& options) override {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "autograd/ops.h"
@@ -37,19 +38,25 @@ struct TrainingPass {
                                        // A sequence's last row means nothing there.
 };
 
+// The bias that is added to an expert's score when it is chosen (arXiv 2412.19437, section 2.1.2):
+// no parameter, for it has no gradient, but moved towards balance.
+struct RouterBias {
+  std::string name;  // in model files
+  std::span<float> values;
+};
+
 class TrainableModel {
  public:
   virtual ~TrainableModel() = default;
   virtual ParameterSet& parameters() = 0;
-  const ParameterSet& parameters() const { return const_cast<TrainableModel*>(this)->parameters(); }
+  virtual const ParameterSet& parameters() const = 0;
   // `batch` must outlive the tape.
   virtual TrainingPass Forward(autograd::Tape& tape, const TrainingBatch& batch,
                                const TrainingOptions& options) = 0;
   // One entry a layer with experts, of the last pass; those that predict further come last.
   virtual std::span<const ExpertLoad> expert_loads() const { return {}; }
-  // The bias that is added to an expert's score when it is chosen, of each of those layers; it has
-  // no gradient but is moved towards balance (arXiv 2412.19437, section 2.1.2).
-  virtual std::vector<std::span<float>> router_biases() { return {}; }
+  // Of each of those layers; empty where the architecture has none.
+  virtual std::vector<RouterBias> router_biases() const { return {}; }
 };
 
 // A trainable copy of the model in a Hugging Face directory. Throws what BindModel does, and
