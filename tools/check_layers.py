@@ -22,30 +22,37 @@ MAX_FUNCTION_LINES = 120
 
 class Room:
     """A row of the table. `rooms` are folders of src/, or single headers ("engine/engine.h");
-    `libraries` and `test_libraries` are keys of LIBRARIES; `system` allows operating system headers."""
+    `libraries` and `test_libraries` are keys of LIBRARIES; `system` allows operating system headers.
+    `training` is what the room's training part (is_training) may include besides, rooms and libraries;
+    a row that `trains` is one for training as a whole."""
 
-    def __init__(self, floor, rooms=(), libraries=(), test_libraries=(), system=False):
+    def __init__(self, floor, rooms=(), libraries=(), test_libraries=(), system=False, training=(),
+                 trains=False):
         self.floor = floor
         self.rooms = frozenset(rooms)
         self.libraries = frozenset(libraries)
         self.test_libraries = frozenset(test_libraries)
         self.system = system
+        self.training = frozenset(training)
+        self.trains = trains
 
 
 ROOMS = {
     "base": Room(0, [], ["hwloc", "fmt", "spdlog", "json", "openssl"], system=True),
     "tensor": Room(1, ["base"], ["memory"]),
     "text": Room(1, ["base"]),
-    "kernels": Room(2, ["base", "tensor"], ["highway", "x86", "arm"], ["simde"]),
+    "kernels": Room(2, ["base", "tensor"], ["highway", "x86", "arm"], ["simde"], training=["blas"]),
     "formats": Room(2, ["base", "tensor"], ["files"]),
     "placement": Room(3, ["base", "tensor", "formats", "kernels"]),
-    "models": Room(4, ["base", "tensor", "kernels", "formats", "placement"]),
+    "autograd": Room(3, ["base", "tensor", "kernels"], trains=True),
+    "models": Room(4, ["base", "tensor", "kernels", "formats", "placement"], training=["autograd"]),
     "engine": Room(5, ["base", "tensor", "kernels", "formats", "models"]),
     "loader": Room(5, ["base", "tensor", "formats", "text", "placement", "models"], ["curl"],
                    system=True),
     "convert": Room(5, ["base", "tensor", "kernels", "formats", "models"], ["files"]),
     "chat": Room(6, ["base", "text", "engine/engine.h", "loader/loader.h"]),
     "server": Room(7, ["base", "chat"], ["boost", "openssl"], ["boost"], system=True),
+    "train": Room(7, ["base", "tensor", "formats", "autograd", "models", "convert"], trains=True),
     "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "placement", "models", "engine",
                     "loader", "convert", "chat", "server"], ["libedit", "cli11"], system=True),
 }
@@ -64,6 +71,7 @@ LIBRARIES = {
     "arm": r"arm_neon\.h|arm_sve\.h|sys/auxv\.h|asm/hwcap\.h",
     "simde": r"simde/.*",
     "curl": r"curl/curl\.h",
+    "blas": r"cblas\.h",
     "boost": r"boost/(asio|beast|system)(/.*|\.hpp)",
     "libedit": r"histedit\.h",
     "cli11": r"CLI/.*",
@@ -100,11 +108,29 @@ def is_test(path):
         path.stem.split("_")[0] in ("test", "fake", "golden")
 
 
+def is_training(path):
+    """What only training needs inside a room that inference links: src/models/llama/train.h,
+    src/models/training/, src/kernels/train/."""
+    inner = path.parts[2:] if path.parts[0] == "src" else path.parts[1:]
+    return bool({"train", "training"}.intersection((*inner[:-1], path.stem)))
+
+
+def training_problem(inner, included):
+    """Why a file of inference may not include that header of training, or None."""
+    room, first = inner.parts[1], included.split("/")[0]
+    if ROOMS[room].trains or is_training(inner) or is_test(inner):
+        return None
+    if first in ROOMS and (ROOMS[first].trains or is_training(pathlib.PurePath(included))):
+        return f"{room} may not include {included}: it is for training alone"
+    return None
+
+
 def reachable(room):
     """Rooms below `room`, directly or through others: what its tests may build their cases from."""
     seen, open_rooms = set(), [room]
     while open_rooms:
-        for entry in ROOMS[open_rooms.pop()].rooms:
+        row = ROOMS[open_rooms.pop()]
+        for entry in row.rooms | {part for part in row.training if part in ROOMS}:
             name = entry.split("/")[0]
             if name not in seen:
                 seen.add(name)
@@ -112,12 +138,15 @@ def reachable(room):
     return seen
 
 
-def include_problem(room, test, included):
-    """Why `room` may not include `included` ("tensor/format.h", "vector", "boost/asio.hpp"), or None."""
+def include_problem(room, test, training, included):
+    """Why `room`, or its training part, may not include `included` ("tensor/format.h", "vector",
+    "boost/asio.hpp"), or None."""
     row = ROOMS[room]
     first = included.split("/")[0]
     if first in ROOMS and "/" in included:
         if first == room or first in row.rooms or included in row.rooms:
+            return None
+        if training and first in row.training:
             return None
         if test and first in reachable(room):
             return None
@@ -125,9 +154,10 @@ def include_problem(room, test, included):
         return f"{room} may not include {included} (it may include: {allowed})"
     if re.fullmatch(STANDARD_HEADER, included) or included in C_HEADERS:
         return None
-    libraries = row.libraries | (row.test_libraries if test else frozenset())
+    libraries = row.libraries | (row.test_libraries if test else frozenset()) | \
+        (row.training if training else frozenset())
     for name in libraries:
-        if re.fullmatch(LIBRARIES[name], included):
+        if name in LIBRARIES and re.fullmatch(LIBRARIES[name], included):
             return None
     if test and re.fullmatch(TEST_HEADERS + "|" + TEST_SYSTEM_HEADERS, included):
         return None
@@ -238,7 +268,9 @@ def check_cxx(inner, text, problems):
         for number, line in enumerate(lines, 1):
             match = INCLUDE.match(line)
             if match and not match.group(3):
-                problem = include_problem(room, is_test(inner), match.group(1) or match.group(2))
+                included = match.group(1) or match.group(2)
+                problem = include_problem(room, is_test(inner), is_training(inner), included) or \
+                    training_problem(inner, included)
                 if problem:
                     problems.append(f"{inner}:{number}: {problem}")
             elif match and match.group(3) != "HWY_TARGET_INCLUDE":
@@ -264,10 +296,13 @@ def check_links(root, problems):
         room = path.parent.name
         if room not in ROOMS:
             continue
-        allowed = {entry.split("/")[0] for entry in ROOMS[room].rooms} | {room}
+        row = ROOMS[room]
+        plain = {entry.split("/")[0] for entry in row.rooms} | {room}
         text = re.sub(r"#[^\n]*", "", path.read_text())
         for call in re.finditer(r"fathom_library\s*\(([^)]*)\)", text):
             section = ""
+            # A room's training part is a library of its own, with a name of its own.
+            allowed = plain | (row.training if call.group(1).split()[0].endswith("_train") else set())
             for word in call.group(1).split():
                 if word in ("SOURCES", "DEPS", "TESTS", "TEST_DEPS"):
                     section = word
@@ -308,7 +343,7 @@ def check_table():
     """The table itself: a row names rooms that exist, on lower floors (or peers, without a cycle)."""
     problems = []
     for name, row in ROOMS.items():
-        for entry in row.rooms:
+        for entry in row.rooms | (row.training - LIBRARIES.keys()):
             below = entry.split("/")[0]
             if below not in ROOMS:
                 problems.append(f"row {name}: {below} is no room")
@@ -316,7 +351,7 @@ def check_table():
                 problems.append(f"row {name} (floor {row.floor}) looks up into {below}")
         if name in reachable(name):
             problems.append(f"row {name}: it reaches itself")
-        for library in row.libraries | row.test_libraries:
+        for library in row.libraries | row.test_libraries | (row.training - ROOMS.keys()):
             if library not in LIBRARIES:
                 problems.append(f"row {name}: library {library} has no header pattern")
     return problems
@@ -331,6 +366,10 @@ GOOD = {
     "src/chat/chat_test.cc": "#include <gtest/gtest.h>\n#include \"formats/gguf.h\"\n",
     "src/cli/main.cc": "#include <histedit.h>\nint main() { return getenv(\"HOME\") != nullptr; }\n",
     "src/kernels/CMakeLists.txt": "fathom_library(kernels SOURCES a.cc DEPS fathom_tensor hwy::hwy)\n",
+    "src/kernels/train/gemm.cc": "#include <cblas.h>\n",
+    "src/models/llama/train.cc": "#include \"autograd/ops.h\"\n#include \"kernels/train/gemm.h\"\n",
+    "src/autograd/ops.cc": "#include \"kernels/train/gemm.h\"\n",
+    "src/models/CMakeLists.txt": "fathom_library(models_train SOURCES a.cc DEPS fathom_autograd)\n",
     "src/base/table.cc": "const int kTable[] = {\n" + "1,\n" * 300 + "};\n",
     "src/base/many.cc": "namespace fathom {\n" + "int F(int x) {\n  return x;\n}\n" * 150 + "}\n",
     "src/base/strings.cc": "void F() {\n  Use(\"{{{\", '{', R\"(}}{{)\");  // {\n}\n" +
@@ -347,6 +386,9 @@ BAD = [
     ("src/kernels/x_test.h", HEADER + "#include <curl/curl.h>\n", "may not include <curl/curl.h>"),
     ("src/models/gtest_in_code.cc", "#include <gtest/gtest.h>\n", "may not include <gtest/gtest.h>"),
     ("src/engine/files.cc", "#include <fcntl.h>\n", "may not include <fcntl.h>"),
+    ("src/kernels/cpu/blas.cc", "#include <cblas.h>\n", "may not include <cblas.h>"),
+    ("src/models/llama/forward.cc", "#include \"kernels/train/gemm.h\"\n", "for training alone"),
+    ("src/models/llama/tape.cc", "#include \"autograd/tape.h\"\n", "may not include autograd/tape.h"),
     ("src/base/macro.cc", "#include SOME_FILE\n", "must name its file"),
     ("src/base/env.cc", "const char* F() { return std::getenv(\"HOME\"); }\n", "reads the environment"),
     ("src/base/bare.h", "#pragma once\n", "opens with a comment"),
@@ -369,6 +411,8 @@ BAD = [
     ("bench/big.cc", "TEST(A, B) {\n" + "  ++x;\n" * 130 + "}\n", "TEST has 132 lines"),
     ("src/formats/CMakeLists.txt", "fathom_library(formats SOURCES a.cc DEPS fathom_models)\n",
      "may not link fathom_models"),
+    ("src/models/CMakeLists.txt", "fathom_library(models SOURCES a.cc DEPS fathom_autograd)\n",
+     "may not link fathom_autograd"),
     ("src/text/CMakeLists.txt", "fathom_library(text SOURCES a.cc TEST_DEPS fathom_engine)\n",
      "may not link fathom_engine"),
 ]

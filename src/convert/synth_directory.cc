@@ -1,18 +1,18 @@
-// Hugging Face directories. A shard is 8 bytes of header length, JSON, and the tensors' data in the
-// order of the header; the index names the shard of every tensor.
+// Hugging Face directories: shards, and the index that names the shard of every tensor.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "convert/part_folder.h"
 #include "convert/random_writer.h"
 #include "convert/shape.h"
 #include "convert/synth.h"
 #include "convert/tiny_vocabulary.h"
+#include "formats/safetensors_writer.h"
 
 namespace fathom {
 namespace {
@@ -74,26 +74,12 @@ std::vector<StoredTensor> StoredTensors(const ModelShape& shape, Format type, Sy
 
 // ---- Shards ------------------------------------------------------------------------------------
 
-std::string EncodeHeader(const Shard& shard) {
-  std::string json = "{";
-  uint64_t offset = 0;
+std::string HeadOf(const Shard& shard) {
+  std::vector<SafetensorsEntry> entries;
   for (const StoredTensor& tensor : shard.tensors) {
-    if (json.size() > 1) json += ",";
-    json += "\"" + tensor.values.name + "\":{\"dtype\":\"" +
-            std::string(RowOf(tensor.values.format).name) + "\",\"shape\":[";
-    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-      json += (i > 0 ? "," : "") + std::to_string(tensor.shape[i]);
-    }
-    json += "],\"data_offsets\":[" + std::to_string(offset) + "," +
-            std::to_string(offset + tensor.bytes) + "]}";
-    offset += tensor.bytes;
+    entries.push_back({tensor.values.name, tensor.values.format, tensor.shape});
   }
-  json += "}";
-  json.resize((json.size() + 7) / 8 * 8, ' ');  // the data are aligned
-  const uint64_t length = json.size();
-  std::string header(sizeof length, '\0');
-  std::memcpy(header.data(), &length, sizeof length);
-  return header + json;
+  return SafetensorsHead(entries);
 }
 
 std::vector<Shard> IntoShards(std::vector<StoredTensor> tensors) {
@@ -111,7 +97,7 @@ std::vector<Shard> IntoShards(std::vector<StoredTensor> tensors) {
       std::snprintf(name, sizeof name, "model-%05zu-of-%06zu.safetensors", i + 1, shards.size());
     }
     shards[i].file = name;
-    shards[i].header = EncodeHeader(shards[i]);
+    shards[i].header = HeadOf(shards[i]);
   }
   return shards;
 }
@@ -169,36 +155,6 @@ void WriteShard(const fs::path& folder, const Shard& shard, bool ghost, RandomWr
   file.Finish();
   file.Publish();
 }
-
-// Removes what was begun unless it was finished.
-class PartFolder {
- public:
-  explicit PartFolder(const fs::path& destination)
-      : destination_(destination), path_(PartPath(destination)) {
-    std::error_code error;
-    fs::remove_all(path_, error);
-    if (!error) fs::create_directory(path_, error);
-    if (error) throw SystemError(error.value(), "cannot create " + path_.string());
-  }
-  ~PartFolder() {
-    std::error_code ignored;
-    if (!published_) fs::remove_all(path_, ignored);
-  }
-  PartFolder(const PartFolder&) = delete;
-  PartFolder& operator=(const PartFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  void Publish() {
-    std::error_code error;
-    fs::rename(path_, destination_, error);
-    if (error) throw SystemError(error.value(), "cannot create " + destination_.string());
-    published_ = true;
-  }
-
- private:
-  fs::path destination_, path_;
-  bool published_ = false;
-};
 
 }  // namespace
 

@@ -2,7 +2,6 @@
 #include "models/llama/llama.h"
 
 #include <array>
-#include <utility>
 
 #include "models/config_reader.h"
 
@@ -19,7 +18,7 @@ constexpr Family kFamily{.name = "llama",
 
 }  // namespace
 
-std::unique_ptr<Model> Bind(const ModelFile& file) {
+Config ReadConfig(const ModelFile& file) {
   Config config = ParseConfig(file, kFamily);
   if (file.kind() == ModelFileKind::kHuggingFace) {
     const ConfigReader reader(file, "");
@@ -29,7 +28,9 @@ std::unique_ptr<Model> Bind(const ModelFile& file) {
     config.query_key_value_bias = config.output_bias = rule("attention_bias");
     config.feed_forward_bias = rule("mlp_bias");
   }
-  return MakeModel(file, std::move(config));
+  return config;
 }
+
+std::unique_ptr<Model> Bind(const ModelFile& file) { return MakeModel(file, ReadConfig(file)); }
 
 }  // namespace fathom::llama

@@ -10,6 +10,9 @@
 
 namespace fathom::llama {
 
+// The configuration of a `llama` file, biases settled. Throws as ParseConfig does.
+Config ReadConfig(const ModelFile& file);
+
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);
 

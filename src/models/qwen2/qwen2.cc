@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <utility>
 
 #include "models/config_reader.h"
 #include "models/llama/llama.h"
@@ -46,7 +45,7 @@ void RefuseOtherAttention(const ModelFile& file, const llama::Config& config) {
 
 }  // namespace
 
-std::unique_ptr<Model> Bind(const ModelFile& file) {
+llama::Config ReadConfig(const ModelFile& file) {
   llama::Config config = llama::ParseConfig(file, kFamily);
   if (file.kind() == ModelFileKind::kHuggingFace) {
     // Where the key is missing, transformers takes 32 heads, whatever the others say.
@@ -55,7 +54,11 @@ std::unique_ptr<Model> Bind(const ModelFile& file) {
   }
   config.query_key_value_bias = llama::BiasRule::kRequired;
   config.output_bias = config.feed_forward_bias = llama::BiasRule::kNone;
-  return llama::MakeModel(file, std::move(config));
+  return config;
+}
+
+std::unique_ptr<Model> Bind(const ModelFile& file) {
+  return llama::MakeModel(file, ReadConfig(file));
 }
 
 }  // namespace fathom::qwen2

@@ -4,9 +4,13 @@
 
 #include <memory>
 
+#include "models/llama/config.h"
 #include "models/model.h"
 
 namespace fathom::qwen2 {
+
+// The configuration of a `qwen2` file, biases settled. Throws as ParseConfig does.
+llama::Config ReadConfig(const ModelFile& file);
 
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);

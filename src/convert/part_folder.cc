@@ -1,0 +1,30 @@
+#include "convert/part_folder.h"
+
+#include <system_error>
+
+#include "base/error.h"
+#include "convert/part_file.h"
+
+namespace fathom {
+
+PartFolder::PartFolder(const std::filesystem::path& destination)
+    : destination_(destination), path_(PartPath(destination)) {
+  std::error_code error;
+  std::filesystem::remove_all(path_, error);
+  if (!error) std::filesystem::create_directory(path_, error);
+  if (error) throw SystemError(error.value(), "cannot create " + path_.string());
+}
+
+PartFolder::~PartFolder() {
+  std::error_code ignored;
+  if (!published_) std::filesystem::remove_all(path_, ignored);
+}
+
+void PartFolder::Publish() {
+  std::error_code error;
+  std::filesystem::rename(path_, destination_, error);
+  if (error) throw SystemError(error.value(), "cannot create " + destination_.string());
+  published_ = true;
+}
+
+}  // namespace fathom
