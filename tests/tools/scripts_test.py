@@ -24,7 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PLAIN_TOOLS = ["bash", "env", "sed", "awk", "grep", "sort", "head", "tail", "df", "dirname", "basename",
                "mkdir", "cat", "rm", "flock", "nproc", "touch", "sh", "cut", "timeout"]
 LIBRARIES = ["libboost-dev", "libhwy-dev", "nlohmann-json3-dev", "libspdlog-dev", "libssl-dev",
-             "libcurl4-openssl-dev", "libedit-dev", "libcli11-dev", "libhwloc-dev"]
+             "libcurl4-openssl-dev", "libedit-dev", "libcli11-dev", "libhwloc-dev",
+             "libopenblas-pthread-dev"]
 MODEL = b"GGUF" + bytes(range(256)) * 16
 
 
