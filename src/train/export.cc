@@ -26,8 +26,8 @@ std::vector<Tensor> TensorsOf(const TrainableModel& model, Format format) {
     tensors.push_back({{shape.name, format, std::move(dimensions)}, parameters.values(i)});
   }
   for (const RouterBias& bias : model.router_biases()) {
-    tensors.push_back({{bias.name, Format::kF32, {static_cast<int64_t>(bias.values.size())}},
-                       bias.values});
+    tensors.push_back(
+        {{bias.name, Format::kF32, {static_cast<int64_t>(bias.values.size())}}, bias.values});
   }
   return tensors;
 }

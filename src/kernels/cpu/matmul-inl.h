@@ -311,22 +311,24 @@ inline float HalfSum(const int16_t* values) {
 
 // What one group adds to kPanelCount panels' outputs of kTile activation rows, before the
 // activations' scales. The groups of consecutive panels are `panel_stride` apart; `values` are the
-// group's in the first row, `sums` the group's sum in the first row, `minimums` belong to `group`.
+// group's in each row, `sums` the group's sums, `sum_stride` from one row to the next, `minimums`
+// belong to `group`.
 template <class S, WeightKind kKind, int kPanelCount, int kTile>
 [[gnu::always_inline]] inline void GroupTerms(const typename S::Group* group, int64_t panel_stride,
-                                              const int16_t* values, int64_t columns,
-                                              const float* sums, const HalfMinimums<S>* minimums,
+                                              const int16_t* const (&values)[kTile],
+                                              const float* sums, int64_t sum_stride,
+                                              const HalfMinimums<S>* minimums,
                                               typename S::Floats (&terms)[kPanelCount][kTile]) {
   typename S::Floats dots[kPanelCount][kTile];
   float half_sums[kTile];
   if constexpr (kKind == WeightKind::kHalvesMinimums) {
-    for (int c = 0; c < kTile; ++c) half_sums[c] = HalfSum(values + c * columns);
+    for (int c = 0; c < kTile; ++c) half_sums[c] = HalfSum(values[c]);
   }
   if constexpr (HasHalves(kKind)) {
-    S::template Dot<kKind, 0, 4>(group, panel_stride, values, columns, terms);
-    S::template Dot<kKind, 4, 8>(group, panel_stride, values, columns, dots);
+    S::template Dot<kKind, 0, 4>(group, panel_stride, values, terms);
+    S::template Dot<kKind, 4, 8>(group, panel_stride, values, dots);
   } else {
-    S::template Dot<kKind, 0, 8>(group, panel_stride, values, columns, dots);
+    S::template Dot<kKind, 0, 8>(group, panel_stride, values, dots);
   }
 #pragma GCC unroll 4
   for (int p = 0; p < kPanelCount; ++p) {
@@ -339,12 +341,12 @@ template <class S, WeightKind kKind, int kPanelCount, int kTile>
         terms[p][c] = S::MulAdd(panel.second, dots[p][c], S::Mul(panel.scale, terms[p][c]));
       } else if constexpr (kKind == WeightKind::kHalvesMinimums) {
         const HalfMinimums<S>& minimum = minimums[p * panel_stride];
-        const float last = sums[c * (columns / kActivationGroup)] - half_sums[c];
+        const float last = sums[c * sum_stride] - half_sums[c];
         const auto scaled = S::MulAdd(panel.second, dots[p][c], S::Mul(panel.scale, terms[p][c]));
         terms[p][c] = S::MulAdd(minimum.last, S::SetFloat(last),
                                 S::MulAdd(minimum.first, S::SetFloat(half_sums[c]), scaled));
       } else {
-        const auto sum = S::SetFloat(sums[c * (columns / kActivationGroup)]);
+        const auto sum = S::SetFloat(sums[c * sum_stride]);
         terms[p][c] = S::MulAdd(panel.scale, dots[p][c], S::Mul(panel.second, sum));
       }
     }
@@ -365,7 +367,10 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
                   int64_t out_stride, int lanes) {
   using Floats = typename S::Floats;
   const int64_t row_groups = x.columns / kActivationGroup;
-  const int16_t* values = x.values + row * x.columns + chunk.first * kActivationGroup;
+  const int16_t* values[kTile];
+  for (int c = 0; c < kTile; ++c) {
+    values[c] = x.values + (row + c) * x.columns + chunk.first * kActivationGroup;
+  }
   const float* scales = x.scales + row * row_groups + chunk.first;
   const float* sums = x.sums + row * row_groups + chunk.first;
 
@@ -382,8 +387,15 @@ void MultiplyTile(const Chunk<S>& chunk, const Activations& x, int64_t row, floa
   }
   for (int64_t g = 0; g < chunk.count; ++g) {
     Floats terms[kPanelCount][kTile];
-    GroupTerms<S, kKind>(chunk.groups + g, S::kChunkGroups, values + g * kActivationGroup,
-                         x.columns, sums + g, MinimumsAt<kKind>(chunk.minimums, g), terms);
+    GroupTerms<S, kKind>(chunk.groups + g, S::kChunkGroups, values, sums + g, row_groups,
+                         MinimumsAt<kKind>(chunk.minimums, g), terms);
+#pragma GCC unroll 8
+    for (int c = 0; c < kTile; ++c) {
+      values[c] += kActivationGroup;
+      // One register a row: left alone, the compiler keeps an address of every value it loads, more
+      // than there are registers.
+      asm("" : "+r"(values[c]));
+    }
 #pragma GCC unroll 8
     for (int c = 0; c < kTile; ++c) {
       const Floats scale = S::SetFloat(scales[c * row_groups + g]);
@@ -528,8 +540,11 @@ void MultiplyFewRows(const MatMulArgs& args, int64_t n) {
     UnpackBlock<S, Block>(row + done, args.row_bytes, groups, minimums.of);
     for (int64_t i = 0; i < Block::kGroups; ++i) {
       typename S::Floats terms[1][kTile];
-      GroupTerms<S, Block::kKind>(groups + i, 0, x.values + (first + i) * kActivationGroup,
-                                  x.columns, x.sums + first + i,
+      const int16_t* values[kTile];
+      for (int c = 0; c < kTile; ++c) {
+        values[c] = x.values + c * x.columns + (first + i) * kActivationGroup;
+      }
+      GroupTerms<S, Block::kKind>(groups + i, 0, values, x.sums + first + i, row_groups,
                                   MinimumsAt<Block::kKind>(minimums.of, i), terms);
 #pragma GCC unroll 2
       for (int c = 0; c < kTile; ++c) {

@@ -132,10 +132,10 @@ struct Avx2 {
   // ---- Integer products ----
 
   // sums[p][c]: the sum over columns 4 * kFirst .. 4 * kLast - 1 of one group, panel p (groups of
-  // consecutive panels are `panel_stride` apart), and the activations at x + c * x_stride. 32
-  // products of 8 by 16 bits fit 32.
+  // consecutive panels are `panel_stride` apart), and the activations at x[c]. 32 products of 8 by
+  // 16 bits fit 32.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t panel_stride, const int16_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t panel_stride, const int16_t* const (&x)[kTile],
                   Floats (&sums)[kPanelCount][kTile]) {
     Ints totals[kPanelCount][kTile];
 #pragma GCC unroll 8
@@ -149,7 +149,7 @@ struct Avx2 {
         }
 #pragma GCC unroll 8
         for (int c = 0; c < kTile; ++c) {
-          const Ints values = Broadcast(x + c * x_stride + 4 * q + 2 * odd);
+          const Ints values = Broadcast(x[c] + 4 * q + 2 * odd);
 #pragma GCC unroll 4
           for (int p = 0; p < kPanelCount; ++p) {
             const Ints product = _mm256_madd_epi16(weights[p], values);
@@ -207,8 +207,8 @@ struct Avx2FewRows : Avx2 {
 
   // As Avx2::Dot, of one panel.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  [[gnu::always_inline]] static inline void Dot(const Group* group, int64_t, const int16_t* x,
-                                                int64_t x_stride,
+  [[gnu::always_inline]] static inline void Dot(const Group* group, int64_t,
+                                                const int16_t* const (&x)[kTile],
                                                 Floats (&sums)[kPanelCount][kTile]) {
     static_assert(kPanelCount == 1);
 #pragma GCC unroll 2
@@ -216,7 +216,7 @@ struct Avx2FewRows : Avx2 {
       Ints values[(kLast - kFirst) / 4][2];  // for the even and the odd bytes of 16 columns
 #pragma GCC unroll 2
       for (int q = kFirst; q < kLast; q += 4) {
-        LoadHalf(x + c * x_stride + 4 * q, values[(q - kFirst) / 4]);
+        LoadHalf(x[c] + 4 * q, values[(q - kFirst) / 4]);
       }
       Ints totals[4];
 #pragma GCC unroll 4

@@ -115,7 +115,7 @@ struct Avx512 {
 
   // As Avx2::Dot.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t panel_stride, const int16_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t panel_stride, const int16_t* const (&x)[kTile],
                   Floats (&sums)[kPanelCount][kTile]) {
     Ints totals[kPanelCount][kTile];
 #pragma GCC unroll 4
@@ -134,7 +134,7 @@ struct Avx512 {
         }
 #pragma GCC unroll 8
         for (int c = 0; c < kTile; ++c) {
-          const Ints values = Broadcast(x + c * x_stride + 4 * q + 2 * odd);
+          const Ints values = Broadcast(x[c] + 4 * q + 2 * odd);
 #pragma GCC unroll 4
           for (int p = 0; p < kPanelCount; ++p) {
             totals[p][c] = _mm512_dpwssd_epi32(totals[p][c], weights[p], values);

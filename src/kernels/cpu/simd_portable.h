@@ -144,7 +144,7 @@ struct Portable {
 
   // As Avx2::Dot.
   template <WeightKind kKind, int kFirst, int kLast, int kPanelCount, int kTile>
-  static void Dot(const Group* group, int64_t /*panel_stride*/, const int16_t* x, int64_t x_stride,
+  static void Dot(const Group* group, int64_t /*panel_stride*/, const int16_t* const (&x)[kTile],
                   Floats (&sums)[kPanelCount][kTile]) {
     namespace hn = hwy::HWY_NAMESPACE;
     static_assert(kPanelCount == 1);
@@ -157,7 +157,7 @@ struct Portable {
       const hn::Vec<SignedTag4> columns[4] = {Widen<kKind, 0>(quad), Widen<kKind, 2>(quad),
                                               Widen<kKind, 1>(quad), Widen<kKind, 3>(quad)};
       for (int c = 0; c < kTile; ++c) {
-        const int16_t* from = x + c * x_stride + 4 * q;
+        const int16_t* from = x[c] + 4 * q;
         for (int i = 0; i < 4; ++i) {
           totals[c] = hn::Add(totals[c], hn::Mul(columns[i], hn::Set(d, int32_t{from[i]})));
         }
