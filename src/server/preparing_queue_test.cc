@@ -45,7 +45,8 @@ class PreparingQueueTest : public testing::Test {
   std::vector<std::size_t> Done() {
     Release();
     std::promise<void> last;
-    queue_.Add("", [&](const std::string&, const CancelFlag&) { last.set_value(); });
+    const auto end = [&](const std::string&, const CancelFlag&) { last.set_value(); };
+    while (queue_.Add("", end) == nullptr) std::this_thread::yield();
     last.get_future().wait();
     return done_;
   }
