@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "chat/message_cost.h"
 #include "chat/reply_text.h"
 #include "chat/thinking.h"
 #include "text/tool_support.h"
@@ -170,6 +171,9 @@ struct ChatService::Impl {
       }
     }
     calls_tools = model.chat_template != nullptr && CanCallTools(*model.chat_template);
+    if (model.chat_template != nullptr) {
+      message_cost = MessageCostOf(*model.chat_template, *model.tokenizer, calls_tools);
+    }
     // <|im_end|> ends a ChatML turn, also where the file names another end of text.
     std::vector<TokenId> ends = {spec.eos, spec.eot, model.tokenizer->FindAdded("<|im_end|>")};
     ends.insert(ends.end(), spec.stops.begin(), spec.stops.end());
@@ -190,10 +194,13 @@ struct ChatService::Impl {
     return *model.tokenizer;
   }
 
-  // Encoding megabytes takes seconds, so a prompt that cannot fit however it is encoded is refused
-  // before: no token stands for more bytes than the longest does.
-  void CheckFits(std::size_t prompt_bytes) const {
-    const std::size_t least = prompt_bytes / (kMaxNormalization * longest_token);
+  // Rendering and encoding megabytes takes seconds, so a prompt that cannot fit however it is
+  // encoded is refused before: no token stands for more bytes than the longest does.
+  void CheckFits(const ChatRequest& request) const {
+    std::size_t least = TextBytes(request) / (kMaxNormalization * longest_token);
+    if (const auto* messages = std::get_if<std::vector<ChatMessage>>(&request.prompt)) {
+      least += message_cost.Least(*messages);
+    }
     const auto context = static_cast<std::size_t>(engine.context_length());
     if (least <= context) return;
     throw Error(ErrorCode::kContextOverflow,
@@ -202,8 +209,19 @@ struct ChatService::Impl {
                 "shorten the prompt or raise the context length");
   }
 
+  // The ids of a plain prompt.
+  std::vector<TokenId> Encode(const std::string& text, const CancelFlag* cancelled) const {
+    const Tokenizer& tokenizer = NeedTokenizer("a text prompt");
+    std::vector<TokenId> ids = tokenizer.Encode(text, cancelled);
+    const TokenizerSpec& spec = tokenizer.spec();
+    // An empty prompt still needs one token to continue from.
+    const bool want_bos = spec.add_bos || ids.empty();
+    if (want_bos && spec.bos >= 0) ids.insert(ids.begin(), spec.bos);
+    return ids;
+  }
+
   // The spans of a conversation, with its end as the options want it.
-  std::vector<TextSpan> Render(const ChatRequest& request) const {
+  std::vector<TextSpan> Render(const ChatRequest& request, const CancelFlag* cancelled) const {
     const auto& messages = std::get<std::vector<ChatMessage>>(request.prompt);
     if (messages.empty()) {
       throw Error(ErrorCode::kInvalidArgument, "the conversation has no messages");
@@ -219,6 +237,7 @@ struct ChatService::Impl {
         request.options.thinking_budget == 0 ? std::optional(false) : request.options.thinking;
     PromptOptions options;
     options.tools = request.tools;
+    options.cancelled = cancelled;
     // Templates with a switch of their own call it by one of these names.
     if (thinking) options.variables = {{"enable_thinking", *thinking}, {"thinking", *thinking}};
     std::vector<TextSpan> spans = model.chat_template->Render(messages, options);
@@ -249,6 +268,7 @@ struct ChatService::Impl {
   LoadedModel model;
   bool thinks = false;
   bool calls_tools = false;
+  MessageCost message_cost;
   std::string turn_that_thinks;  // see thinking.h; mostly empty
   std::vector<TokenId> stop_ids;
   std::size_t longest_token = 1;  // bytes
@@ -267,34 +287,31 @@ bool ChatService::calls_tools() const { return impl_->calls_tools; }
 std::vector<TokenId> ChatService::PromptIds(const ChatRequest& request) const {
   if (const auto* ids = std::get_if<std::vector<TokenId>>(&request.prompt)) return *ids;
   if (const auto* text = std::get_if<std::string>(&request.prompt)) {
-    const Tokenizer& tokenizer = impl_->NeedTokenizer("a text prompt");
-    std::vector<TokenId> ids = tokenizer.Encode(*text);
-    const TokenizerSpec& spec = tokenizer.spec();
-    // An empty prompt still needs one token to continue from.
-    const bool want_bos = spec.add_bos || ids.empty();
-    if (want_bos && spec.bos >= 0) ids.insert(ids.begin(), spec.bos);
-    return ids;
+    return impl_->Encode(*text, nullptr);
   }
   // No beginning-of-text token here: the template writes it where the model was trained with one.
-  const std::vector<TextSpan> spans = impl_->Render(request);
-  return impl_->model.tokenizer->Encode(spans);
+  return impl_->model.tokenizer->Encode(impl_->Render(request, nullptr));
 }
 
-std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink) {
+std::shared_ptr<Ticket> ChatService::Start(ChatRequest request, ChatSink sink,
+                                           const CancelFlag* cancelled) {
   const Tokenizer* tokenizer = impl_->model.tokenizer.get();
   GenerationOptions& options = request.options;
   if (!options.stop.empty()) impl_->NeedTokenizer("a stop string");
 
-  impl_->CheckFits(TextBytes(request));
+  CheckCancelled(cancelled);
+  impl_->CheckFits(request);
 
   Request engine_request;
   ReplyTextOptions text_options;
   if (std::holds_alternative<std::vector<ChatMessage>>(request.prompt)) {
-    const std::vector<TextSpan> spans = impl_->Render(request);
-    engine_request.prompt = tokenizer->Encode(spans);
+    const std::vector<TextSpan> spans = impl_->Render(request, cancelled);
+    engine_request.prompt = tokenizer->Encode(spans, cancelled);
     impl_->SetReading(options, spans, text_options);
+  } else if (const auto* text = std::get_if<std::string>(&request.prompt)) {
+    engine_request.prompt = impl_->Encode(*text, cancelled);
   } else {
-    engine_request.prompt = PromptIds(request);
+    engine_request.prompt = std::get<std::vector<TokenId>>(std::move(request.prompt));
   }
   engine_request.max_tokens = options.max_tokens;
   engine_request.sampling = options.sampling;

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/cancel.h"
 #include "engine/engine.h"
 #include "loader/loader.h"
 #include "text/chat_template.h"
@@ -109,8 +110,10 @@ class ChatService {
   std::vector<TokenId> PromptIds(const ChatRequest& request) const;
 
   // Starts a reply. Throws what Engine::Submit throws, and Error(kInvalidArgument) for a
-  // conversation without messages.
-  std::shared_ptr<Ticket> Start(ChatRequest request, ChatSink sink);
+  // conversation without messages. Preparing a long prompt takes seconds: `cancelled` ends it from
+  // another thread, with Error(kCancelled). A reply that has started ends by its ticket.
+  std::shared_ptr<Ticket> Start(ChatRequest request, ChatSink sink,
+                                const CancelFlag* cancelled = nullptr);
 
  private:
   struct Impl;

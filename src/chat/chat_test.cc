@@ -282,6 +282,33 @@ TEST(Chat, PromptThatCannotFitIsRefusedBeforeItIsEncoded) {
   EXPECT_THAT(message, HasSubstr("64"));
 }
 
+TEST(Chat, AConversationThatCannotFitIsRefusedBeforeItIsRendered) {
+  ChatService chat(MakeFakeModel({.context_length = 64}), OneThread());
+  ChatRequest request;
+  request.prompt = std::vector<ChatMessage>(100, ChatMessage{Role::kUser, ""});
+  const std::string message = ErrorOf(chat, request, ErrorCode::kContextOverflow);
+  EXPECT_THAT(message, HasSubstr("at least 100 tokens"));
+  EXPECT_THAT(message, HasSubstr("64"));
+  // What the template leaves out is no reason to refuse it.
+  FakeModelOptions short_memory;
+  short_memory.context_length = 64;
+  short_memory.chat_template =
+      "{% for message in messages[-2:] %}{{ '<|im_start|>' + message.content }}{% endfor %}";
+  ChatService forgetful(MakeFakeModel(short_memory), OneThread());
+  EXPECT_EQ(ErrorOf(forgetful, request, ErrorCode::kContextOverflow), "no error");
+}
+
+TEST(Chat, PreparingEndsWhenNobodyWaitsForIt) {
+  ChatService chat(MakeFakeModel(), OneThread());
+  const CancelFlag cancelled = true;
+  ChatRequest text;
+  text.prompt = "hello";
+  for (const ChatRequest& request : {Say("hello"), text}) {
+    Collector collector;
+    EXPECT_THROW(chat.Start(request, collector.Sink(), &cancelled), Error);
+  }
+}
+
 // ---- Thinking ----------------------------------------------------------------------------------
 
 constexpr int32_t kThink = FakeVocabulary::kThink, kThinkEnd = FakeVocabulary::kThinkEnd;

@@ -30,9 +30,11 @@ struct FakeModelOptions {
   bool with_tokenizer = true;
   bool with_template = true;
   bool add_bos = false;
-  bool knows_think = false;  // <think> and </think> are added tokens
-  bool opens_think = false;  // the template writes "<think>\n" at the end of a prompt
-  bool calls_tools = false;  // the template shows tools, and the vocabulary has what calls one
+  bool knows_think = false;   // <think> and </think> are added tokens
+  bool opens_think = false;   // the template writes "<think>\n" at the end of a prompt
+  bool calls_tools = false;   // the template shows tools, and the vocabulary has what calls one
+  std::string chat_template;  // instead of ChatML
+  std::string chat_template_origin;  // where that comes from
 };
 
 // Ids 0 to 255 are the bytes themselves.
@@ -180,6 +182,12 @@ inline constexpr const char* kToolChatMl =
     "{{ '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
+// ChatML that takes its time over each message: twenty thousand of them take seconds.
+inline constexpr const char* kSlowChatMl =
+    "{% for message in messages %}{% for i in range(900) %}{% endfor %}{{ '<|im_start|>' + "
+    "message.role + '\n' + message.content + '<|im_end|>\n' }}{% endfor %}"
+    "{{ '<|im_start|>assistant\n' }}";
+
 inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   LoadedModel loaded;
   loaded.name = "fake";
@@ -189,6 +197,8 @@ inline LoadedModel MakeFakeModel(const FakeModelOptions& options = {}) {
   TokenizerSpec spec = FakeTokenizerSpec(options.add_bos, options.knows_think, options.calls_tools);
   if (options.opens_think) spec.chat_template = kThinkingChatMl;
   if (options.calls_tools) spec.chat_template = kToolChatMl;
+  if (!options.chat_template.empty()) spec.chat_template = options.chat_template;
+  spec.chat_template_origin = options.chat_template_origin;
   loaded.tokenizer = std::make_unique<Tokenizer>(std::move(spec));
   if (!options.with_template) return loaded;
   loaded.chat_template = MakeChatTemplate(*loaded.tokenizer);

@@ -162,6 +162,7 @@ class Engine::Impl {
     slices_.reserve(sequences);
     step_tokens_.reserve(rows);
     logit_rows_.reserve(static_cast<std::size_t>(settings_.limits.logit_rows));
+    PublishStats();
     thread_ = std::thread([this] { Loop(); });
   }
 

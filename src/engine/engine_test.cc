@@ -229,6 +229,16 @@ TEST_F(EngineTest, RunningOutOfCacheChangesNoReply) {
   EXPECT_EQ(engine.stats().pages_total, 7);
 }
 
+TEST_F(EngineTest, TheCacheIsReportedBeforeTheFirstRequest) {
+  EngineOptions options = Options();
+  options.context_length = 128;
+  options.cache_bytes = 7 * model_->cache_layout(CacheType::kF32).page_bytes;
+  options.cache_type = CacheType::kF32;
+  const Engine engine(*model_, options);
+  EXPECT_EQ(engine.stats().pages_total, 7);
+  EXPECT_EQ(engine.stats().cache_bytes, options.cache_bytes);
+}
+
 TEST_F(EngineTest, StopIdsEndTheReplyAndAreSent) {
   Engine engine(*model_, Options());
   const auto greedy = golden_.at("greedy").at("ids").get<std::vector<int32_t>>();

@@ -83,6 +83,17 @@ TEST_F(BadInput, PromptLongerThanTheContextNamesBothLengths) {
   EXPECT_EQ(completion.json().at("error").at("param"), "prompt");
 }
 
+TEST_F(BadInput, MoreMessagesThanTheContextHasTokens) {
+  std::string messages;
+  for (int i = 0; i < 5000; ++i) messages += R"({"role":"user","content":""},)";
+  messages.pop_back();
+  const ClientResponse response = Chat(R"({"messages":[)" + messages + "]}");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.error_code(), "context_length_exceeded");
+  EXPECT_THAT(response.message(), HasSubstr("at least 5000 tokens"));
+  EXPECT_THAT(response.message(), HasSubstr("4096"));
+}
+
 TEST_F(BadInput, OneMegabyteOfEmoji) {
   std::string emoji;
   while (emoji.size() < (1u << 20)) emoji += "\xF0\x9F\x98\x80";
@@ -121,6 +132,31 @@ TEST_F(BadInput, BodyTooLarge) {
   EXPECT_EQ(response.status, 413);
   EXPECT_THAT(response.message(), HasSubstr("8388608"));
   EXPECT_EQ(response.Header("Connection"), "close");
+}
+
+// Neither is part of the body, and neither may grow for ever.
+TEST_F(BadInput, EndlessChunkExtensionsAndTrailers) {
+  for (const std::string begin : {"5;", "0\r\nX: "}) {
+    Client client(port());
+    client.Send("POST " + std::string(kChatPath) +
+                " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n" +
+                begin);
+    for (int i = 0; i < 64 && client.Send(std::string(16 * 1024, 'a')); ++i) {
+    }
+    const ClientResponse response = client.Read();
+    EXPECT_EQ(response.status, 431) << begin;
+    EXPECT_EQ(response.error_code(), "headers_too_large");
+    EXPECT_TRUE(client.Closes());
+  }
+}
+
+TEST_F(BadInput, UnknownExpectations) {
+  Client client(port());
+  client.Get("/health", "Expect: banana\r\n");
+  const ClientResponse response = client.Read();
+  EXPECT_EQ(response.status, 417);
+  EXPECT_EQ(response.error_code(), "expectation_failed");
 }
 
 TEST_F(BadInput, HeadTooLarge) {
@@ -246,6 +282,65 @@ TEST(BadInputLoad, TooManyConnectionsAreRefusedInWords) {
   }
   first.Close();
   EXPECT_TRUE(Eventually([&] { return GetOnce(server.port(), "/health").status == 200; }));
+}
+
+const FakeModelOptions kSlowToPrepare = {.context_length = 100000, .chat_template = kSlowChatMl};
+
+// To prepare all of them would take most of a minute.
+TEST(BadInputLoad, ClientsThatAreGoneHoldUpNobody) {
+  RunningServer server({}, kSlowToPrepare);
+  const std::string body = SlowBody();
+  for (int i = 0; i < 20; ++i) {
+    Client gone(server.port());
+    gone.Post(kChatPath, body);
+    // Half of them are gone before they are read, the others only once their work has begun.
+    if (i % 2 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const double start = MonotonicSeconds();
+  EXPECT_TRUE(StillServes(server.port()));
+  EXPECT_LT(MonotonicSeconds() - start, 5);
+}
+
+TEST(BadInputLoad, WhatWaitsToBePreparedIsBounded) {
+  RunningServer server({.max_waiting_bytes = 1000}, kSlowToPrepare);
+  const std::string body = SlowBody();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(std::make_unique<Client>(server.port()));
+    clients.back()->Post(kChatPath, body);
+  }
+  // Two are worked on and one waits, which may be larger when it is alone.
+  std::vector<Client*> refused;
+  EXPECT_TRUE(Eventually([&] {
+    refused.clear();
+    for (const auto& client : clients) {
+      if (client->ReadUntil("\r\n\r\n", 0.01)) refused.push_back(client.get());
+    }
+    return refused.size() >= 3;
+  }));
+  for (Client* client : refused) {
+    const ClientResponse response = client->Read();
+    EXPECT_EQ(response.status, 503);
+    EXPECT_EQ(response.error_code(), "overloaded");
+    EXPECT_NE(response.Header("Retry-After"), "");
+    EXPECT_EQ(response.Header("Connection"), "keep-alive");
+  }
+  clients.clear();
+  EXPECT_TRUE(Eventually([&] { return StillServes(server.port()); }, 5));
+}
+
+TEST(BadInputLoad, StopWaitsForNobodysPreparing) {
+  RunningServer server({}, kSlowToPrepare);
+  const std::string body = SlowBody();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<Client>(server.port()));
+    clients.back()->Post(kChatPath, body);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const double start = MonotonicSeconds();
+  server.Stop();
+  EXPECT_LT(MonotonicSeconds() - start, 2.5);
 }
 
 TEST(BadInputLoad, SlowReaderIsCutOffBeforeItFillsTheMemory) {

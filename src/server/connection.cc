@@ -27,7 +27,13 @@ ApiError ShuttingDown() {
   return ApiError(503, "server_error", "shutting_down", "", "the server is shutting down");
 }
 
-ApiError TooMuchWaiting() {
+ApiError TooBusy() {
+  ApiError error(503, "server_error", "overloaded", "",
+                 "too many large requests are waiting to be read; try again later");
+  return error.RetryAfter(2);
+}
+
+ApiError TooMuchPipelined() {
   return BadRequest("",
                     "more than " + std::to_string(kMaxWaitingInput) +
                         " bytes of further requests came before this one was answered",
@@ -86,6 +92,7 @@ void Connection::Abort() {
 void Connection::BeginRequest() {
   state_ = State::kReading;
   parser_.emplace(host_.options.max_body_bytes);
+  preparation_.reset();
   generation_.reset();
   stream_begun_ = false;
   head_only_ = false;
@@ -98,7 +105,7 @@ void Connection::StartRead() {
   if (reading_ || state_ == State::kClosed) return;
   if (state_ != State::kReading && state_ != State::kLingering &&
       input_.size() >= kMaxWaitingInput) {
-    if (state_ == State::kGenerating) EndGeneration(TooMuchWaiting());
+    if (state_ == State::kGenerating) EndGeneration(TooMuchPipelined());
     return;
   }
   reading_ = true;
@@ -195,12 +202,15 @@ void Connection::OnRequest() {
   read_timer_.cancel();
   StartRead();  // to notice when the client goes away
   if (state_ != State::kGenerating) return;
-  asio::post(host_.preparing, [self = shared_from_this(), body = parser_->TakeBody()]() mutable {
-    Generation generation = StartGeneration(self->host_.chat, self->kind_, body);
-    asio::post(self->strand_, [self, generation = std::move(generation)]() mutable {
-      self->OnPrepared(std::move(generation));
-    });
-  });
+  preparation_ = host_.preparing.Add(
+      parser_->TakeBody(),
+      [self = shared_from_this()](const std::string& body, const CancelFlag& cancelled) {
+        Generation generation = StartGeneration(self->host_.chat, self->kind_, body, cancelled);
+        asio::post(self->strand_, [self, generation = std::move(generation)]() mutable {
+          self->OnPrepared(std::move(generation));
+        });
+      });
+  if (preparation_ == nullptr) Respond(ErrorResponse(TooBusy()));
 }
 
 // ---- Generating --------------------------------------------------------------------------------
@@ -271,12 +281,17 @@ void Connection::FinishGeneration() {
 // Ends the work on the current request before it is done, and the connection with it.
 void Connection::EndGeneration(const ApiError& error) {
   keep_open_ = false;
-  if (generation_) generation_->Cancel();
+  CancelWork();
   if (stream_begun_) {
     FailStream(error);
   } else {
     Respond(ErrorResponse(error));
   }
+}
+
+void Connection::CancelWork() {
+  if (preparation_ != nullptr) host_.preparing.Cancel(preparation_);
+  if (generation_) generation_->Cancel();
 }
 
 // A stream that has begun cannot change its status, so the error is its last event. No [DONE]: what
@@ -409,7 +424,7 @@ void Connection::Close() {
   if (state_ == State::kClosed) return;
   const std::shared_ptr<Connection> keep = shared_from_this();
   state_ = State::kClosed;
-  if (generation_) generation_->Cancel();
+  CancelWork();
   read_timer_.cancel();
   write_timer_.cancel();
   keep_alive_timer_.cancel();

@@ -11,7 +11,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -20,6 +19,7 @@
 
 #include "server/generation.h"
 #include "server/http_parser.h"
+#include "server/preparing_queue.h"
 #include "server/server.h"
 #include "server/site.h"
 
@@ -32,7 +32,7 @@ struct ConnectionHost {
   ChatService& chat;
   const Site& site;
   const ServerOptions& options;
-  boost::asio::thread_pool& preparing;  // parses bodies and encodes prompts
+  PreparingQueue& preparing;  // parses bodies and encodes prompts
   std::function<void(Connection*)> on_closed;
 };
 
@@ -74,6 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void DrainEvents();
   void FinishGeneration();
   void EndGeneration(const ApiError& error);
+  void CancelWork();
   void FailStream(const ApiError& error);
   std::string Frame(std::string data) const;
 
@@ -112,8 +113,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   ApiKind kind_ = ApiKind::kChat;
   bool head_only_ = false;
-  bool keep_open_ = true;  // after this response
-  bool stopping_ = false;  // the server is
+  bool keep_open_ = true;                    // after this response
+  bool stopping_ = false;                    // the server is
+  std::shared_ptr<CancelFlag> preparation_;  // of the current request, once it is complete
   std::optional<Generation> generation_;
   bool stream_begun_ = false;
 

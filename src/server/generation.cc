@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 
 namespace fathom {
@@ -48,6 +49,16 @@ ReplyHead HeadOf(const ChatService& chat, const ApiRequest& request) {
   return head;
 }
 
+// The error as clients are told it: without where the model's files are. For those who run the
+// server it is logged as it was.
+Error WithoutPlaces(const Error& error, const LoadedModel& model) {
+  if (model.tokenizer == nullptr) return error;
+  const std::string& origin = model.tokenizer->spec().chat_template_origin;
+  if (origin.empty() || !error.message().starts_with(origin)) return error;
+  Log(LogLevel::kInfo, error.message());
+  return {error.code(), "chat template" + error.message().substr(origin.size()), error.hint()};
+}
+
 }  // namespace
 
 void GenerationQueue::Push(std::size_t reply, ChatEvent&& event) {
@@ -82,24 +93,29 @@ void Generation::Cancel() {
   tickets.clear();
 }
 
-Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& body) {
+Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& body,
+                           const CancelFlag& cancelled) {
   Generation generation;
   const char* prompt_param = kind == ApiKind::kChat ? "messages" : "prompt";
   try {
+    CheckCancelled(&cancelled);
     const ServedModel model{chat.model().name, chat.model().sampling, chat.thinks(),
                             chat.calls_tools()};
     const ApiRequest request = ParseApiRequest(kind, body, model);
+    CheckCancelled(&cancelled);
     generation.stream = request.stream;
     generation.events = std::make_shared<GenerationQueue>();
     generation.reply.emplace(HeadOf(chat, request));
     for (std::size_t i = 0; i < request.replies(); ++i) {
-      generation.tickets.push_back(
-          chat.Start(request.ReplyRequest(i), [events = generation.events, i](ChatEvent&& event) {
-            events->Push(i, std::move(event));
-          }));
+      generation.tickets.push_back(chat.Start(
+          request.ReplyRequest(i),
+          [events = generation.events, i](ChatEvent&& event) { events->Push(i, std::move(event)); },
+          &cancelled));
     }
+  } catch (const ApiError& error) {
+    generation.error = error;
   } catch (const Error& error) {
-    generation.error = ToApiError(error, prompt_param);
+    generation.error = ToApiError(WithoutPlaces(error, chat.model()), prompt_param);
   } catch (const std::exception& error) {
     generation.error = ToApiError(Error(ErrorCode::kInternal, error.what()));
   }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "chat/chat.h"
 #include "server/api_error.h"
 #include "server/api_reply.h"
@@ -60,8 +61,10 @@ struct Generation {
   void Cancel();
 };
 
-// Parses the body and submits all its replies. Takes milliseconds for a long prompt, so never on an
-// I/O thread. Throws nothing.
-Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& body);
+// Parses the body and submits all its replies. Takes milliseconds for a long prompt and seconds for
+// megabytes, so never on an I/O thread. Once `cancelled` is set it ends soon and submits nothing.
+// Throws nothing.
+Generation StartGeneration(ChatService& chat, ApiKind kind, const std::string& body,
+                           const CancelFlag& cancelled);
 
 }  // namespace fathom

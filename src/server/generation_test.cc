@@ -50,29 +50,65 @@ TEST(GenerationQueue, NothingIsWokenAfterClose) {
   }
 }
 
+Generation Generate(ChatService& chat, ApiKind kind, const std::string& body) {
+  const CancelFlag never = false;
+  return StartGeneration(chat, kind, body, never);
+}
+
 TEST(Generation, ErrorsAreValues) {
   ChatService chat(MakeFakeModel(), FakeEngineOptions());
-  EXPECT_EQ(StartGeneration(chat, ApiKind::kChat, "{").error->status(), 400);
+  EXPECT_EQ(Generate(chat, ApiKind::kChat, "{").error->status(), 400);
   const std::string prompt(9000, 'x');
-  EXPECT_EQ(
-      StartGeneration(chat, ApiKind::kCompletion, "{\"prompt\":\"" + prompt + "\"}").error->param(),
-      "prompt");
+  EXPECT_EQ(Generate(chat, ApiKind::kCompletion, "{\"prompt\":\"" + prompt + "\"}").error->param(),
+            "prompt");
   // An id that is not in the vocabulary fails the request, the echo included.
-  EXPECT_EQ(StartGeneration(chat, ApiKind::kCompletion, R"({"prompt":[5000],"echo":true})")
-                .error->status(),
-            400);
+  EXPECT_EQ(
+      Generate(chat, ApiKind::kCompletion, R"({"prompt":[5000],"echo":true})").error->status(),
+      400);
 }
 
 TEST(Generation, DroppedOnesAreCancelled) {
   ChatService chat(MakeFakeModel({.context_length = 100000, .step_microseconds = 1000}),
                    FakeEngineOptions());
   {
-    const Generation generation = StartGeneration(chat, ApiKind::kChat, ChatBody(R"(,"n":3)"));
+    const Generation generation = Generate(chat, ApiKind::kChat, ChatBody(R"(,"n":3)"));
     ASSERT_FALSE(generation.error.has_value());
     EXPECT_EQ(generation.tickets.size(), 3u);
     ASSERT_TRUE(Eventually([&] { return chat.engine().stats().running == 3; }));
   }
   EXPECT_TRUE(Eventually([&] { return chat.engine().stats().running == 0; }));
+}
+
+TEST(Generation, OnesThatNobodyWaitsForEndWhileTheyArePrepared) {
+  ChatService chat(MakeFakeModel({.context_length = 100000, .chat_template = kSlowChatMl}),
+                   FakeEngineOptions());
+  CancelFlag cancelled = true;
+  Generation generation = StartGeneration(chat, ApiKind::kChat, ChatBody(), cancelled);
+  ASSERT_TRUE(generation.error.has_value());
+  EXPECT_THAT(generation.error->message(), testing::HasSubstr("cancelled"));
+  EXPECT_TRUE(generation.tickets.empty());
+
+  cancelled = false;
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    cancelled = true;
+  });
+  generation = StartGeneration(chat, ApiKind::kChat, SlowBody(), cancelled);
+  canceller.join();
+  ASSERT_TRUE(generation.error.has_value());
+  EXPECT_THAT(generation.error->message(), testing::HasSubstr("cancelled"));
+  EXPECT_EQ(chat.engine().stats().prompt_tokens, 0);
+}
+
+TEST(Generation, ClientsAreNotToldWhereTheTemplateIs) {
+  FakeModelOptions options;
+  options.chat_template = "a\n{{ raise_exception('no such talk') }}";
+  options.chat_template_origin = "models/m.gguf: key tokenizer.chat_template";
+  ChatService chat(MakeFakeModel(options), FakeEngineOptions());
+  const Generation refused = Generate(chat, ApiKind::kChat, ChatBody());
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->status(), 400);
+  EXPECT_EQ(refused.error->message(), "chat template, line 2: no such talk");
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace {
 
 // Ten times what browsers and SDKs send.
 constexpr std::uint32_t kMaxHeadBytes = 32 * 1024;
+// Empty lines that may come before a request: old clients send one after a body. RFC 9112, 2.2.
+constexpr int kMaxEmptyLines = 8;
 
 ApiError Describe(const boost::system::error_code& code, std::size_t max_body_bytes) {
   if (code == http::error::body_limit) {
@@ -34,6 +36,12 @@ ApiError Describe(const boost::system::error_code& code, std::size_t max_body_by
                   "the request is not valid HTTP: " + code.message());
 }
 
+ApiError ChunkTooLarge() {
+  return ApiError(431, "invalid_request_error", "headers_too_large", "",
+                  "the extensions of a chunk or the fields after the last one are larger than " +
+                      std::to_string(kMaxHeadBytes) + " bytes");
+}
+
 std::string_view ViewOf(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 // A target may be a whole URL, RFC 9112, 3.2.2: it is taken apart into host and path.
@@ -48,6 +56,30 @@ void SetTarget(std::string_view target, HttpRequest& request) {
     return;
   }
   request.target = std::string(target);
+}
+
+// Drops the empty lines in front of a request. Half of one stays.
+void SkipEmptyLines(std::string& input, int& left) {
+  std::size_t at = 0;
+  for (; left > 0 && input.compare(at, 2, "\r\n") == 0; --left) at += 2;
+  input.erase(0, at);
+}
+
+// Whether all of a list, as it was sent in one or more fields, is "100-continue".
+bool OnlyContinue(const HttpRequest& request) {
+  for (const auto& [name, list] : request.headers) {
+    if (name != "expect") continue;
+    std::string_view rest = list;
+    while (!rest.empty()) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      std::string_view one = rest.substr(0, comma);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+      while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+      if (!one.empty() && LowerCase(one) != "100-continue") return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -70,8 +102,13 @@ struct HttpParser::Impl {
       request.headers.emplace_back(LowerCase(ViewOf(field.name_string())),
                                    std::string(value.data(), value.size()));
     }
-    const std::string expect = LowerCase(ViewOf(message[http::field::expect]));
-    request.expects_continue = request.version >= 11 && expect == "100-continue";
+    // HTTP/1.0 knows no expectations: RFC 9110, 10.1.1.
+    const bool expects = request.version >= 11 && request.CountOf("expect") > 0;
+    request.expects_continue = expects && OnlyContinue(request);
+    if (expects && !request.expects_continue) {
+      error = ApiError(417, "invalid_request_error", "expectation_failed", "",
+                       "no other expectation than 'Expect: 100-continue' is met here");
+    }
     request.has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
   }
 
@@ -81,6 +118,7 @@ struct HttpParser::Impl {
   std::optional<ApiError> error;
   bool head_taken = false;
   bool started = false;
+  int empty_lines_left = kMaxEmptyLines;
 };
 
 HttpParser::HttpParser(std::size_t max_body_bytes)
@@ -90,8 +128,9 @@ HttpParser::~HttpParser() = default;
 HttpParser::State HttpParser::Feed(std::string& input) {
   Impl& impl = *impl_;
   if (impl.error) return State::kFailed;
+  if (!impl.started) SkipEmptyLines(input, impl.empty_lines_left);
   while (!impl.parser.is_done()) {
-    if (input.empty()) return State::kNeedMore;
+    if (input.empty() || (!impl.started && input == "\r")) return State::kNeedMore;
     impl.started = true;
     boost::system::error_code code;
     const std::size_t used = impl.parser.put(boost::asio::buffer(input), code);
@@ -104,12 +143,14 @@ HttpParser::State HttpParser::Feed(std::string& input) {
       impl.head_taken = true;
       impl.TakeHead();
       impl.parser.eager(true);
-      return State::kHead;
+      return impl.error ? State::kFailed : State::kHead;
     }
     if (code == http::error::need_more) {
-      // An unfinished head stays in the input, so that is where it must not grow without bound.
-      if (!impl.head_taken && input.size() > kMaxHeadBytes) {
-        impl.error = Describe(http::error::header_limit, impl.max_body_bytes);
+      // What is not finished stays in the input: a head, the line of a chunk's size with its
+      // extensions, the fields after the last chunk. There it must not grow without bound.
+      if (!impl.parser.is_done() && input.size() > kMaxHeadBytes) {
+        impl.error = impl.head_taken ? ChunkTooLarge()
+                                     : Describe(http::error::header_limit, impl.max_body_bytes);
         return State::kFailed;
       }
       if (!impl.parser.is_done()) return State::kNeedMore;

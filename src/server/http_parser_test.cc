@@ -91,6 +91,46 @@ TEST(HttpParser, RequestWithoutBody) {
   EXPECT_EQ(parser.Feed(input), State::kComplete);
 }
 
+TEST(HttpParser, EmptyLinesBeforeARequestAreSkipped) {
+  HttpParser parser(100);
+  std::string input;
+  for (const char c : std::string("\r\n\r\n")) {
+    input += c;
+    EXPECT_EQ(parser.Feed(input), State::kNeedMore);
+    EXPECT_FALSE(parser.started());
+  }
+  EXPECT_EQ(input, "");
+  input = "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n";
+  ASSERT_EQ(parser.Feed(input), State::kHead);
+  EXPECT_EQ(parser.request().target, "/");
+  EXPECT_EQ(parser.Feed(input), State::kComplete);
+  EXPECT_EQ(input, "\r\n");  // belongs to what comes next
+}
+
+TEST(HttpParser, Expectations) {
+  const auto feed = [](const std::string& version, const std::string& fields, bool* continues) {
+    HttpParser parser(100);
+    std::string input = "POST / HTTP/" + version + "\r\nHost: a\r\n" + fields + "\r\n";
+    const State state = parser.Feed(input);
+    *continues = parser.request().expects_continue;
+    return state == State::kFailed ? parser.error().status() : 0;
+  };
+  bool continues = true;
+  EXPECT_EQ(feed("1.1", "", &continues), 0);
+  EXPECT_FALSE(continues);
+  for (const char* fields : {"Expect: 100-continue\r\n", "expect: 100-Continue ,100-continue\r\n",
+                             "Expect: 100-continue\r\nExpect: 100-continue\r\n"}) {
+    EXPECT_EQ(feed("1.1", fields, &continues), 0) << fields;
+    EXPECT_TRUE(continues) << fields;
+  }
+  for (const char* fields : {"Expect: banana\r\n", "Expect: 100-continue, banana\r\n",
+                             "Expect: 100-continue\r\nExpect: banana\r\n"}) {
+    EXPECT_EQ(feed("1.1", fields, &continues), 417) << fields;
+    EXPECT_FALSE(continues) << fields;
+    EXPECT_EQ(feed("1.0", fields, &continues), 0) << fields;
+  }
+}
+
 int StatusOf(std::string input, std::size_t max_body = 100) {
   HttpParser parser(max_body);
   State state = parser.Feed(input);
@@ -106,6 +146,10 @@ TEST(BadHttp, GarbageIsRefused) {
   EXPECT_EQ(StatusOf("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/7.3\r\n\r\n"), 505);
+  std::string empty_lines;
+  for (int i = 0; i < 9; ++i) empty_lines += "\r\n";
+  EXPECT_EQ(StatusOf(empty_lines + "GET / HTTP/1.1\r\n\r\n"), 400);
+  EXPECT_EQ(StatusOf("\rGET / HTTP/1.1\r\n\r\n"), 400);
 }
 
 TEST(BadHttp, OversizedBodyAndHeadAreRefused) {
@@ -115,6 +159,15 @@ TEST(BadHttp, OversizedBodyAndHeadAreRefused) {
             413);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nX: " + std::string(40000, 'x')), 431);
   EXPECT_EQ(StatusOf("GET /" + std::string(40000, 'x')), 431);
+  const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::size_t size : {100, 40000}) {
+    const int expected = size > 32768 ? 431 : 0;
+    const std::string fields(size, 'x');
+    EXPECT_EQ(StatusOf(chunked + "5;" + fields), expected);
+    EXPECT_EQ(StatusOf(chunked + "5\r\nhello\r\n5;" + fields), expected);
+    EXPECT_EQ(StatusOf(chunked + "0\r\nX: " + fields), expected);
+    EXPECT_EQ(StatusOf(chunked + "5\r\nhello\r\n0\r\nX: a\r\nY: " + fields), expected);
+  }
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -20,6 +19,7 @@
 #include "base/log.h"
 #include "server/access.h"
 #include "server/connection.h"
+#include "server/preparing_queue.h"
 #include "server/site.h"
 #include "server/web_assets.h"
 
@@ -32,7 +32,7 @@ namespace {
 // Connections only copy bytes; one thread more than the one that called Run() keeps a burst of them
 // from waiting for each other.
 constexpr int kIoThreads = 2;
-constexpr std::size_t kPreparingThreads = 2;
+constexpr int kPreparingThreads = 2;
 // Beyond the limit, this many are told so in words; the rest are just closed.
 constexpr std::size_t kMaxRefusing = 64;
 // Replies that do not end by themselves this long after Stop() are cut off.
@@ -68,13 +68,11 @@ struct Server::Impl {
         accept_strand(asio::make_strand(io)),
         acceptor(accept_strand),
         timer(accept_strand),
-        preparing(kPreparingThreads),
+        preparing(kPreparingThreads, options.max_waiting_bytes),
         host{chat, site, options, preparing,
              [this](Connection* connection) { OnClosed(connection); }} {
     Listen();
   }
-
-  ~Impl() { preparing.join(); }
 
   void Listen() {
     const tcp::endpoint endpoint = EndpointOf(options);
@@ -171,7 +169,7 @@ struct Server::Impl {
   asio::strand<asio::io_context::executor_type> accept_strand;
   tcp::acceptor acceptor;
   asio::steady_timer timer;
-  asio::thread_pool preparing;
+  PreparingQueue preparing;
   ConnectionHost host;
   uint16_t port = 0;
   std::atomic<bool> stopping = false;
@@ -203,7 +201,7 @@ void Server::Run() {
     threads.emplace_back([impl = impl_.get()] { impl->RunIo(); });
   impl_->RunIo();
   for (std::thread& thread : threads) thread.join();
-  impl_->preparing.join();
+  impl_->preparing.Stop();
 }
 
 void Server::Stop() {

@@ -17,6 +17,8 @@ struct ServerOptions {
   std::string api_key;                     // empty: none; required when host is not loopback
   std::vector<std::string> allowed_hosts;  // further values accepted in Host and Origin
   std::size_t max_body_bytes = 16u << 20;
+  // Of bodies that wait for a thread to read them: beyond it, requests are refused.
+  std::size_t max_waiting_bytes = 64u << 20;
   int max_connections = 1024;
   double idle_timeout_seconds = 60;         // reading a request, or a write without progress: slow
                                             // and half-open connections

@@ -25,6 +25,8 @@ TEST(Server, HealthTellsModelAndLoad) {
   EXPECT_EQ(health.at("running"), 0);
   EXPECT_EQ(health.at("waiting"), 0);
   EXPECT_GT(health.at("memory").at("resident_bytes"), 0);
+  EXPECT_EQ(health.at("memory").at("cache_bytes"), 4 << 20);
+  EXPECT_GT(health.at("memory").at("cache_pages"), 0);
   EXPECT_EQ(response.Header("X-Content-Type-Options"), "nosniff");
 }
 
@@ -390,6 +392,18 @@ TEST(Server, ConnectionsAreKeptAndPipelinedRequestsAnsweredInOrder) {
   EXPECT_EQ(client.Read().StreamedText(), "abcd");
   EXPECT_EQ(client.Read().json().at("object"), "list");
   for (int i = 0; i < 20; ++i) EXPECT_EQ(client.Read().status, 404);
+}
+
+TEST(Server, AnEmptyLineBetweenRequestsIsSkipped) {
+  RunningServer server;
+  Client client(server.port());
+  client.Post(kChatPath, ChatBody(R"(,"max_tokens":2)"));
+  client.Send("\r\n");
+  EXPECT_EQ(client.Read().status, 200);
+  client.Send("\r");
+  client.Send("\n");
+  client.Get("/health");
+  EXPECT_EQ(client.Read().status, 200);
 }
 
 TEST(Server, Http10StreamEndsWithTheConnection) {

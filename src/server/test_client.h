@@ -234,6 +234,14 @@ inline std::string ChatBody(const std::string& fields = "", const std::string& c
          fields + "}";
 }
 
+// A conversation that kSlowChatMl takes seconds for.
+inline std::string SlowBody() {
+  std::string messages;
+  for (int i = 0; i < 20000; ++i) messages += R"({"role":"user","content":"x"},)";
+  messages.pop_back();
+  return R"({"messages":[)" + messages + R"(],"max_tokens":1})";
+}
+
 inline ClientResponse GetOnce(uint16_t port, const std::string& path,
                               const std::string& headers = "") {
   Client client(port);

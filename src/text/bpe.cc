@@ -135,6 +135,7 @@ void BpeModel::EncodeShort(std::string_view piece, std::vector<int32_t>& ids) co
 void BpeModel::EncodeLong(std::string_view piece, BpeScratch& scratch,
                           std::vector<int32_t>& ids) const {
   constexpr uint32_t kNone = 0xFFFFFFFF;
+  constexpr std::size_t kMergesBetweenLooks = 4096;  // less than a millisecond
   std::vector<BpeScratch::Symbol>& symbols = scratch.symbols;
   std::vector<uint64_t>& heap = scratch.heap;
   symbols.clear();
@@ -158,7 +159,8 @@ void BpeModel::EncodeLong(std::string_view piece, BpeScratch& scratch,
     if (rank_pair(at)) heap.push_back(entry(at));
   }
   std::make_heap(heap.begin(), heap.end(), std::greater<>());
-  while (!heap.empty()) {
+  for (std::size_t merges = 0; !heap.empty(); ++merges) {
+    if (merges % kMergesBetweenLooks == 0) CheckCancelled(scratch.cancelled);
     std::pop_heap(heap.begin(), heap.end(), std::greater<>());
     const auto at = static_cast<uint32_t>(heap.back());
     const auto rank = static_cast<uint32_t>(heap.back() >> 32);

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.h"
+
 namespace fathom {
 
 // Two merged tokens and what they become; the rank is the position in the list, lower goes first.
@@ -26,6 +28,8 @@ struct BpeScratch {
   };
   std::vector<Symbol> symbols;
   std::vector<uint64_t> heap;  // rank << 32 | position, lowest first
+  // Ends the encoding of a piece that takes long, with Error(kCancelled); may be null.
+  const CancelFlag* cancelled = nullptr;
 };
 
 class BpeModel {

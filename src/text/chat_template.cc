@@ -197,6 +197,7 @@ struct ChatTemplate::Impl {
 jinja::Inputs ChatTemplate::Impl::InputsOf(const PromptOptions& options) const {
   jinja::Inputs inputs;
   inputs.now = now;
+  inputs.limits.cancelled = options.cancelled;
   inputs.tokens = tokens;
   if (!options.variables.is_null()) {
     if (!options.variables.is_object()) Invalid("the template's variables are not an object");
@@ -254,7 +255,10 @@ std::vector<TextSpan> ChatTemplate::Render(const std::vector<ChatMessage>& messa
   OrderedJson list = OrderedJson::array();
   // What the model wrote is shown to it as it was where the template can.
   const bool argument_objects = !impl_->with_tools;
-  for (const ChatMessage& message : messages) list.push_back(ToJson(message, argument_objects));
+  for (const ChatMessage& message : messages) {
+    CheckCancelled(options.cancelled);
+    list.push_back(ToJson(message, argument_objects));
+  }
   return RenderMessages(list, options);
 }
 
@@ -262,7 +266,10 @@ std::vector<TextSpan> ChatTemplate::RenderMessages(const OrderedJson& messages,
                                                    const PromptOptions& options) const {
   if (!messages.is_array()) Invalid("the messages are not an array");
   OrderedJson prepared = OrderedJson::array();
-  for (std::size_t i = 0; i < messages.size(); ++i) prepared.push_back(Prepare(messages[i], i));
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    CheckCancelled(options.cancelled);
+    prepared.push_back(Prepare(messages[i], i));
+  }
   std::optional<std::string> continued;
   if (options.continue_final_message) continued = MarkLastContent(prepared);
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/json.h"
 #include "text/tokenizer.h"
 
@@ -36,6 +37,8 @@ struct PromptOptions {
   // The last message is unfinished: the prompt ends where its content ends. Then nothing is asked
   // for, whatever add_generation_prompt says.
   bool continue_final_message = false;
+  // Another thread ends the rendering with it; may be null.
+  const CancelFlag* cancelled = nullptr;
 };
 
 // Texts of special tokens by the names that templates know: "bos_token", "eos_token", ...
@@ -60,7 +63,7 @@ class ChatTemplate {
   // Spans of the prompt. Only what the template itself wrote is marked from_template: messages,
   // tool definitions and variables never are, whatever the template does with them. Throws Error:
   // kInvalidArgument when the template refuses the conversation, kUnsupported for what Fathom does
-  // not do and for a template without an end.
+  // not do and for a template without an end; kCancelled.
   std::vector<TextSpan> Render(const std::vector<ChatMessage>& messages,
                                const PromptOptions& options = {}) const;
 

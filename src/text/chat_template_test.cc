@@ -264,6 +264,21 @@ TEST(ChatTemplate, ErrorsNameWhereTheTemplateComesFrom) {
   }
 }
 
+TEST(ChatTemplate, RenderingIsCancelled) {
+  const CancelFlag cancelled = true;
+  PromptOptions options;
+  options.cancelled = &cancelled;
+  const std::vector<ChatMessage> messages(3, ChatMessage{Role::kUser, "x"});
+  const auto chat = TemplateFrom("");
+  EXPECT_FALSE(chat->Render(messages).empty());
+  try {
+    chat->Render(messages, options);
+    FAIL() << "was rendered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
+}
+
 TEST(ChatTemplate, ChatMlNeedsTheMarkersAsTokens) {
   TokenizerSpec spec = ByteSpec({{"<|im_start|>", TokenKind::kControl}});
   const Tokenizer tokenizer(std::move(spec));

@@ -173,7 +173,8 @@ std::string Tokenizer::Impl::AddMatcher(TokenId id, const std::string& text) {
 
 class Tokenizer::Impl::Run {
  public:
-  explicit Run(const Impl& impl, std::size_t bytes) : impl_(impl) {
+  Run(const Impl& impl, std::size_t bytes, const CancelFlag* cancelled) : impl_(impl) {
+    scratch_.cancelled = cancelled;
     if (bytes > kMaxTextBytes) {
       throw Error(ErrorCode::kInvalidArgument, "text of " + std::to_string(bytes) +
                                                    " bytes is longer than the tokenizer takes (" +
@@ -227,6 +228,7 @@ class Tokenizer::Impl::Run {
       text = form_;
     }
     for (std::size_t at = 0; at < text.size();) {
+      CheckCancelled(scratch_.cancelled);
       const std::size_t end = impl_.row.next(text.data(), text.size(), at);
       impl_.bpe->Encode(text.substr(at, end - at), scratch_, ids_);
       at = end;
@@ -246,16 +248,17 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
-std::vector<TokenId> Tokenizer::Encode(std::string_view text) const {
-  Impl::Run run(*impl_, text.size());
+std::vector<TokenId> Tokenizer::Encode(std::string_view text, const CancelFlag* cancelled) const {
+  Impl::Run run(*impl_, text.size(), cancelled);
   run.Plain(text);
   return run.Finish();
 }
 
-std::vector<TokenId> Tokenizer::Encode(std::span<const TextSpan> spans) const {
+std::vector<TokenId> Tokenizer::Encode(std::span<const TextSpan> spans,
+                                       const CancelFlag* cancelled) const {
   std::size_t bytes = 0;
   for (const TextSpan& span : spans) bytes += span.text.size();
-  Impl::Run run(*impl_, bytes);
+  Impl::Run run(*impl_, bytes, cancelled);
   for (const TextSpan& span : spans) {
     if (span.from_template) {
       run.Trusted(span.text);
@@ -267,7 +270,7 @@ std::vector<TokenId> Tokenizer::Encode(std::span<const TextSpan> spans) const {
 }
 
 std::vector<TokenId> Tokenizer::EncodeTrusted(std::string_view text) const {
-  Impl::Run run(*impl_, text.size());
+  Impl::Run run(*impl_, text.size(), nullptr);
   run.Trusted(text);
   return run.Finish();
 }

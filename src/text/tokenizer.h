@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/cancel.h"
+
 namespace fathom {
 
 using TokenId = int32_t;
@@ -72,14 +74,16 @@ class Tokenizer {
   // None of the three adds a beginning-of-text token; spec().add_bos says whether the model wants
   // one. Invalid UTF-8 is read as Python's errors="replace" would (U+FFFD per maximal ill-formed
   // subpart). A byte that the vocabulary lacks is left out, as in the reference. Text is at most
-  // kMaxTextBytes.
+  // kMaxTextBytes. Where `cancelled` is given, another thread ends the work with it:
+  // Error(kCancelled).
 
   // Ids of text as plain text: nothing in it is a special token.
-  std::vector<TokenId> Encode(std::string_view text) const;
+  std::vector<TokenId> Encode(std::string_view text, const CancelFlag* cancelled = nullptr) const;
 
   // Ids of a rendered prompt: added tokens are matched inside template spans only (never across a
   // span border), ordinary text runs on across borders.
-  std::vector<TokenId> Encode(std::span<const TextSpan> spans) const;
+  std::vector<TokenId> Encode(std::span<const TextSpan> spans,
+                              const CancelFlag* cancelled = nullptr) const;
 
   // As Encode(text), but added tokens are recognised everywhere: trusted text only (tests, score).
   std::vector<TokenId> EncodeTrusted(std::string_view text) const;

@@ -286,6 +286,32 @@ TEST(Tokenizer, LongRunsTakeBoundedTime) {
   }
 }
 
+TEST(Tokenizer, EncodingIsCancelled) {
+  const Tokenizer tokenizer = GoldenTokenizer("smollm");
+  std::string words, word(2 << 20, 'a');
+  while (words.size() < word.size()) words += " some words";
+  for (const std::string& text : {words, word}) {
+    CancelFlag cancelled = false;
+    const TextSpan span{text, false};
+    EXPECT_EQ(tokenizer.Encode(text.substr(0, 1000), &cancelled),
+              tokenizer.Encode(text.substr(0, 1000)));
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      cancelled = true;
+    });
+    const auto cancels = [&](const auto& input) {
+      try {
+        while (true) tokenizer.Encode(input, &cancelled);
+      } catch (const Error& error) {
+        return error.code() == ErrorCode::kCancelled;
+      }
+    };
+    EXPECT_TRUE(cancels(text));
+    EXPECT_TRUE(cancels(std::span(&span, 1)));
+    canceller.join();
+  }
+}
+
 TEST(Tokenizer, ServesManyThreads) {
   const Tokenizer tokenizer = GoldenTokenizer("smollm");
   const std::string text = "don't  stop 123 große 世界 counterrevolutionaries <|im_end|>\n";

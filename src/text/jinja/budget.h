@@ -3,11 +3,13 @@
 // recurses or doubles a string ends quickly and says why. Not for the tokenizer's limits.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 
+#include "base/cancel.h"
 #include "base/error.h"
 
 namespace fathom::jinja {
@@ -35,11 +37,13 @@ struct Limits {
   uint64_t bytes = uint64_t{256} << 20;  // of strings and containers that live at the same time
   uint64_t output = uint64_t{64} << 20;  // of the rendered prompt
   int depth = 600;                       // of nested evaluation: macros, loops, expressions
+  // Another thread ends the rendering with it; may be null.
+  const CancelFlag* cancelled = nullptr;
 };
 
 class Budget {
  public:
-  explicit Budget(const Limits& limits) : limits_(limits) {}
+  explicit Budget(const Limits& limits) : limits_(limits) { SetNextLook(); }
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
@@ -47,7 +51,7 @@ class Budget {
 
   void Step(uint64_t count = 1) {
     steps_ += count;
-    if (steps_ > limits_.steps) OutOfSteps();
+    if (steps_ > next_look_) Look();
   }
   // Work on `bytes` of text: copying is quick, so many bytes are one step.
   void Work(std::size_t bytes) { Step(1 + bytes / 64); }
@@ -79,6 +83,17 @@ class Budget {
   };
 
  private:
+  // Some milliseconds of evaluation.
+  static constexpr uint64_t kStepsBetweenLooks = uint64_t{1} << 16;
+
+  void SetNextLook() { next_look_ = steps_ + std::min(limits_.steps - steps_, kStepsBetweenLooks); }
+  void Look() {
+    if (steps_ > limits_.steps) OutOfSteps();
+    if (limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed)) {
+      throw Fault("the rendering was cancelled", ErrorCode::kCancelled);
+    }
+    SetNextLook();
+  }
   [[noreturn]] void OutOfSteps() const {
     throw Fault("the template does not end within " + std::to_string(limits_.steps) + " steps",
                 ErrorCode::kUnsupported);
@@ -96,6 +111,7 @@ class Budget {
 
   Limits limits_;
   uint64_t steps_ = 0;
+  uint64_t next_look_ = 0;  // the number of steps after which there is something to look at
   uint64_t bytes_ = 0;
   int depth_ = 0;
 };

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <ctime>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -198,6 +200,26 @@ TEST(JinjaLimits, ATemplateThatLoopsForEverIsStopped) {
       "{% set s = 'x' * 9999999 %}{% for a in range(99999) %}{% if s|upper == 'y' %}"
       "{% endif %}{% endfor %}",
       "steps");
+}
+
+TEST(JinjaLimits, ARenderingIsCancelled) {
+  CancelFlag cancelled = false;
+  Limits limits;
+  limits.steps = UINT64_MAX;
+  limits.cancelled = &cancelled;
+  EXPECT_EQ(TextOf(Spans("{% for a in range(99999) %}{% endfor %}x", {}, limits)), "x");
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    cancelled = true;
+  });
+  try {
+    Spans("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", {},
+          limits);
+    ADD_FAILURE() << "was rendered";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
+  canceller.join();
 }
 
 TEST(JinjaLimits, ATemplateThatRecursesIsStopped) {
