@@ -4,11 +4,16 @@
 
 #include <memory>
 
+#include "models/llama/config.h"
 #include "models/model.h"
 
 namespace fathom::qwen2 {
 
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);
+
+// What the keys of a config.json say, biases included; its tensors need not be there. Throws as
+// binding does.
+llama::Config ParseHfKeys(const ModelFile& file);
 
 }  // namespace fathom::qwen2
