@@ -1,9 +1,7 @@
 // fathom chat: a conversation at the terminal, or line by line through pipes.
-#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +13,7 @@
 #include "cli/conversation.h"
 #include "cli/flags.h"
 #include "cli/line_editor.h"
+#include "cli/piped_lines.h"
 #include "cli/reply.h"
 #include "cli/terminal.h"
 
@@ -143,43 +142,17 @@ class ChatLoop {
     return Input::kNothing;
   }
 
-  // Bytes up to a line break, NUL bytes and broken UTF-8 included.
   Input ReadPipedLine(std::string& line) {
-    line.clear();
-    std::size_t end = std::string::npos;
-    bool more = true;
-    while (more && (end = piped_.find('\n')) == std::string::npos) {
-      more = ReadPiped();
-      if (interrupts_.Take()) {
-        Leave();
-        return Input::kNothing;
-      }
+    switch (piped_.Read(interrupts_, line)) {
+      case PipedLines::Outcome::kLine:
+        return Input::kLine;
+      case PipedLines::Outcome::kEnd:
+        return Input::kEnd;
+      case PipedLines::Outcome::kInterrupted:
+        break;
     }
-    if (end == std::string::npos) {
-      if (piped_.empty()) return Input::kEnd;
-      line = std::exchange(piped_, {});
-    } else {
-      line = piped_.substr(0, end);
-      piped_.erase(0, end + 1);
-    }
-    if (line.ends_with('\r')) line.pop_back();
-    return Input::kLine;
-  }
-
-  // Waits for what standard input has next, or for an interrupt. False at its end.
-  bool ReadPiped() {
-    constexpr int kLookMilliseconds = 200;  // for a signal that came just before the wait
-    char buffer[4096];
-    while (!interrupts_.pending()) {
-      pollfd input{STDIN_FILENO, POLLIN, 0};
-      if (::poll(&input, 1, kLookMilliseconds) <= 0) continue;
-      const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return false;
-      piped_.append(buffer, static_cast<std::size_t>(count));
-      return true;
-    }
-    return true;
+    Leave();
+    return Input::kNothing;
   }
 
   void Leave() {
@@ -245,7 +218,7 @@ class ChatLoop {
   const bool terminal_;  // standard output, with or without a terminal to type at
   InterruptScope interrupts_;
   std::optional<LineEditor> editor_;
-  std::string piped_;  // of standard input, read ahead
+  PipedLines piped_{STDIN_FILENO, kMaxTextBytes};
   std::optional<Usage> last_usage_;
   int64_t last_reasoning_tokens_ = 0;
   bool was_block_ = false;  // the last message came between quotes: it is never a command

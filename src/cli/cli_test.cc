@@ -20,9 +20,15 @@ using ::testing::HasSubstr;
 
 TEST(TokenIdsTest, ParseAndPrint) {
   EXPECT_THAT(ParseTokenIds("1,2,3"), ElementsAre(1, 2, 3));
-  EXPECT_THAT(ParseTokenIds(" [1, 2\n3] "), ElementsAre(1, 2, 3));
+  for (const char* good : {" [1, 2 ,\n3] ", "1 , 2,\t3\r\n", "[ 1,2,3 ]"}) {
+    EXPECT_THAT(ParseTokenIds(good), ElementsAre(1, 2, 3)) << good;
+  }
+  EXPECT_THAT(ParseTokenIds("0"), ElementsAre(0));
   EXPECT_EQ(TokenIdsText({1, 2, 3}), "1,2,3");
-  for (const char* bad : {"", " , ", "1,x", "1,-2", "99999999999", "1.5"}) {
+  for (const char* bad :
+       {"",    " , ",   "1,x",    "1,-2",  "99999999999", "1.5", "1,,2", ",1", "1,",
+        "1 2", "1\n2",  "]1[",    "[1,[2", "[1",          "1]",  "[",    "]",  "[]",
+        "[ ]", "[[1]]", "[1][2]", "1,[2]", "+1",          "1;2", "0x1"}) {
     EXPECT_THROW(ParseTokenIds(bad), Error) << bad;
   }
 }

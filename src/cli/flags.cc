@@ -13,12 +13,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace fathom::cli {
 namespace {
-
-// More text than any context holds; a wrong file is noticed before it fills the memory.
-constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
 std::string ReadStream(std::FILE* stream, const std::string& name) {
   std::string text;
@@ -31,6 +29,15 @@ std::string ReadStream(std::FILE* stream, const std::string& name) {
   }
   if (std::ferror(stream) != 0) throw SystemError(errno, "cannot read " + name);
   return text;
+}
+
+// As much of it as a message shows; whole characters.
+std::string_view Start(std::string_view text) {
+  constexpr std::size_t kMostShown = 40;
+  if (text.size() <= kMostShown) return text;
+  std::size_t end = kMostShown;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
 }
 
 }  // namespace
@@ -202,22 +209,26 @@ std::string ReadText(const TextFlags& flags) {
 
 std::vector<TokenId> ParseTokenIds(std::string_view text) {
   std::vector<TokenId> ids;
-  constexpr std::string_view kSeparators = ", \t\r\n[]";
-  std::size_t at = text.find_first_not_of(kSeparators);
-  while (at != std::string_view::npos) {
-    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
-    const std::string_view piece = text.substr(at, end - at);
+  text = Trim(text);
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
+    text = Trim(text.substr(1, text.size() - 2));
+  }
+  if (text.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "there is no token id in the list");
+  }
+  while (true) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view piece = Trim(text.substr(0, comma));
     TokenId id = 0;
     const auto result = std::from_chars(piece.data(), piece.data() + piece.size(), id);
     if (result.ec != std::errc() || result.ptr != piece.data() + piece.size() || id < 0) {
-      throw Error(ErrorCode::kInvalidArgument, "'" + std::string(piece) + "' is not a token id",
-                  "ids look like 1,2,3");
+      throw Error(ErrorCode::kInvalidArgument,
+                  "'" + std::string(Start(piece)) + "' is not a token id", "ids look like 1,2,3");
     }
     ids.push_back(id);
-    at = text.find_first_not_of(kSeparators, end);
+    if (comma == text.size()) return ids;
+    text.remove_prefix(comma + 1);
   }
-  if (ids.empty()) throw Error(ErrorCode::kInvalidArgument, "there is no token id in the list");
-  return ids;
 }
 
 std::vector<TokenId> ReadTokenIds(const std::string& flag) {

@@ -1,6 +1,7 @@
 // Flags that several subcommands share, and what they mean to the rooms below.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,6 +51,9 @@ GenerationOptions ToGenerationOptions(const SamplingFlags& flags,
 // Throws Error(kUnsupported) when a model that does not think is told to.
 void CheckThinking(const ChatService& chat, const SamplingFlags& flags);
 
+// More text than any context holds; a wrong file is noticed before it fills the memory.
+inline constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
+
 // Where a text comes from: -p TEXT, -f FILE, or standard input.
 struct TextFlags {
   std::optional<std::string> text;  // "-": standard input
@@ -60,8 +64,8 @@ void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what);
 // a terminal; kNotFound, kPermission or kIo for the file.
 std::string ReadText(const TextFlags& flags);
 
-// "1,2,3" or "1 2 3" ("-": read from standard input) to ids. Throws Error(kInvalidArgument) that
-// shows the part that is no id.
+// "1,2,3" or "[1, 2, 3]" ("-": read from standard input) to ids, one comma between two of them.
+// Throws Error(kInvalidArgument) that shows the part that is no id.
 std::vector<TokenId> ParseTokenIds(std::string_view text);
 std::vector<TokenId> ReadTokenIds(const std::string& flag);
 std::string TokenIdsText(const std::vector<TokenId>& ids);

@@ -218,8 +218,10 @@ void AddInspect(CLI::App& app, Context& context) {
   CLI::Option* full = command->add_flag("--full", flags->full, "List everything, long arrays too");
   command->add_flag("--json", flags->json, "Print one JSON object");
   command
-      ->add_flag("--check", flags->check,
-                 "Read all weights instead, and name the first that is infinite or not a number")
+      ->add_flag(
+          "--check", flags->check,
+          "Read all weights instead, and name the first that is infinite or not a number, or "
+          "scales others by zero or less")
       ->excludes(tensors)
       ->excludes(full);
   command->footer(

@@ -1,4 +1,4 @@
-// Owns: libedit's state and the history file. Reads the terminal itself, character by character, so
+// Owns: libedit's state. Reads the terminal itself, character by character, so
 // that an interrupt ends the wait at once. Not for: input that is no terminal.
 #include "cli/line_editor.h"
 
@@ -9,18 +9,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <cwchar>
-#include <system_error>
 
 #include "base/check.h"
+#include "cli/history_file.h"
 
 namespace fathom::cli {
-namespace {
-constexpr int kHistoryEntries = 1000;
-}
 
 struct LineEditor::Impl {
   Impl(const std::filesystem::path& history_path, InterruptScope& scope)
-      : path(history_path), interrupts(scope) {
+      : file(history_path), interrupts(scope) {
     edit = ::el_init("fathom", stdin, stdout, stderr);
     CHECK(edit != nullptr);
     ::el_set(edit, EL_CLIENTDATA, this);
@@ -30,22 +27,11 @@ struct LineEditor::Impl {
     ::el_set(edit, EL_GETCFN, &Impl::GetCharacter);
     ::el_set(edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     ::el_set(edit, EL_BIND, "\\e[3~", "ed-delete-next-char", nullptr);
-    history = ::history_init();
-    CHECK(history != nullptr);
-    HistEvent event;
-    ::history(history, &event, H_SETSIZE, kHistoryEntries);
-    ::history(history, &event, H_SETUNIQUE, 1);
     ::el_set(edit, EL_HIST, ::history, history);
-    if (!path.empty()) ::history(history, &event, H_LOAD, path.c_str());
+    file.Load(history);
   }
 
   ~Impl() {
-    HistEvent event;
-    if (!path.empty()) {
-      std::error_code ignored;
-      std::filesystem::create_directories(path.parent_path(), ignored);
-      ::history(history, &event, H_SAVE, path.c_str());
-    }
     ::history_end(history);
     ::el_end(edit);
   }
@@ -82,11 +68,11 @@ struct LineEditor::Impl {
     }
   }
 
-  std::filesystem::path path;
+  HistoryFile file;
   InterruptScope& interrupts;
   std::string prompt;
   EditLine* edit = nullptr;
-  History* history = nullptr;
+  History* history = HistoryFile::New();
 };
 
 LineEditor::LineEditor(const std::filesystem::path& history, InterruptScope& interrupts)
@@ -110,6 +96,7 @@ LineEditor::Outcome LineEditor::Read(const std::string& prompt, std::string& lin
 void LineEditor::Remember(const std::string& line) {
   HistEvent event;
   ::history(impl_->history, &event, H_ENTER, line.c_str());
+  impl_->file.Add(line);
 }
 
 }  // namespace fathom::cli

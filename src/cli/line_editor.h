@@ -16,7 +16,6 @@ class LineEditor {
   // Reads the history file when it is there; `history` may be empty for none. `interrupts` must be
   // in force while Read runs.
   LineEditor(const std::filesystem::path& history, InterruptScope& interrupts);
-  // Writes the history back; a failure is ignored, because nothing depends on it.
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
@@ -24,6 +23,7 @@ class LineEditor {
   // Shows the prompt and waits for a line (without its line break). kInterrupted: Ctrl-C, what was
   // typed is gone. kEnd: Ctrl-D on an empty line, or the terminal is gone.
   Outcome Read(const std::string& prompt, std::string& line);
+  // Adds the line to the history and its file; a failure is ignored, because nothing depends on it.
   void Remember(const std::string& line);
 
  private:

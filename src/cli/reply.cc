@@ -1,5 +1,5 @@
-// Owns: the queue between the engine thread and the terminal, and the process's handlers of SIGINT
-// and SIGTERM while an InterruptScope lives. Not for: printing.
+// Owns: the queue between the engine thread and the terminal, and the process's handlers of SIGINT,
+// SIGTERM and SIGHUP while an InterruptScope lives. Not for: printing.
 #include "cli/reply.h"
 
 #include <signal.h>
@@ -61,6 +61,7 @@ class EventQueue {
 struct InterruptScope::Saved {
   struct sigaction interrupt = {};
   struct sigaction terminate = {};
+  struct sigaction hang_up = {};
 };
 
 InterruptScope::InterruptScope() : saved_(std::make_unique<Saved>()) {
@@ -70,11 +71,15 @@ InterruptScope::InterruptScope() : saved_(std::make_unique<Saved>()) {
   CHECK(::sigaction(SIGINT, &action, &saved_->interrupt) == 0);
   action.sa_handler = OnTerminate;
   CHECK(::sigaction(SIGTERM, &action, &saved_->terminate) == 0);
+  // Who had it ignored (nohup) wants the program to go on without its terminal.
+  CHECK(::sigaction(SIGHUP, nullptr, &saved_->hang_up) == 0);
+  if (saved_->hang_up.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
 }
 
 InterruptScope::~InterruptScope() {
   ::sigaction(SIGINT, &saved_->interrupt, nullptr);
   ::sigaction(SIGTERM, &saved_->terminate, nullptr);
+  ::sigaction(SIGHUP, &saved_->hang_up, nullptr);
 }
 
 bool InterruptScope::Take() { return interrupts_pending.exchange(0) > 0 || terminated(); }

@@ -11,12 +11,14 @@
 
 namespace fathom::cli {
 
-// Whether a SIGTERM came while an InterruptScope lived: the program's exit code says so.
+// Whether a SIGTERM, or the SIGHUP of a terminal that is closed, came while an InterruptScope
+// lived: the program's exit code says so.
 bool TerminationAsked();
 
-// While one of these lives, SIGINT and SIGTERM are counted instead of ending the program. SIGINT
-// stops what is going on; SIGTERM also everything after it, in order. A signal that nobody has
-// asked about when the next three arrive ends the program after all. One at a time.
+// While one of these lives, SIGINT, SIGTERM and SIGHUP are counted instead of ending the program.
+// SIGINT stops what is going on; the others also everything after it, in order, SIGHUP unless it
+// was ignored before. A signal that nobody has asked about when the next three arrive ends the
+// program after all. One at a time.
 class InterruptScope {
  public:
   InterruptScope();
@@ -25,10 +27,10 @@ class InterruptScope {
   InterruptScope& operator=(const InterruptScope&) = delete;
 
   // True once for each interrupt (any number that came since the last call), and always after a
-  // SIGTERM.
+  // SIGTERM or SIGHUP.
   bool Take();
   bool pending() const;
-  // Whether a SIGTERM came: there is nothing to do but to end.
+  // Whether one of these came: there is nothing to do but to end.
   bool terminated() const { return TerminationAsked(); }
 
  private:

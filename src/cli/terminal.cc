@@ -49,7 +49,9 @@ bool IsControl(unsigned char c) { return c < 0x20 || c == 0x7f; }
 void Print(std::string_view text) {
   std::fflush(stdout);  // the line editor's
   if (WriteTo(STDOUT_FILENO, text)) return;
-  if (errno == EINTR) throw Error(ErrorCode::kCancelled, "ended while nobody read the output");
+  // A terminal that is closed takes nothing more.
+  if (errno == EINTR || TerminationAsked())
+    throw Error(ErrorCode::kCancelled, "ended while nobody read the output");
   throw SystemError(errno, "cannot write the output");
 }
 

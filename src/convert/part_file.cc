@@ -13,6 +13,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "base/error.h"
 
 namespace fathom {
@@ -210,16 +211,10 @@ void PartFile::Finish() {
 void PartFile::Publish() {
   if (::fsync(fd_) != 0) throw SystemError(errno, "cannot write " + path_.string());
   // With the lock, which ends when the file is closed: nobody else may open what is renamed.
-  if (::rename(path_.c_str(), destination_.c_str()) != 0) {
-    throw SystemError(errno, "cannot rename " + path_.string() + " to " + destination_.string());
-  }
+  PublishPath(path_, destination_);
   published_ = true;
   if (journaled_) ::unlink(journal_path_.c_str());
   ::close(std::exchange(fd_, -1));
-  const int folder = ::open(FolderOf(destination_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;  // a folder that may be written but not read
-  ::fsync(folder);
-  ::close(folder);
 }
 
 }  // namespace fathom

@@ -12,6 +12,7 @@
 #include "convert/imatrix.h"
 #include "convert/quantizer.h"
 #include "formats/gguf.h"
+#include "formats/weight_check.h"
 #include "models/model.h"
 #include "tensor/buffer.h"
 
@@ -78,6 +79,9 @@ class Quantizer {
     if (tensor.sources.empty()) {
       part.Write(offset, std::as_bytes(std::span(tensor.values)));
       return;
+    }
+    for (const SourceMatrix& matrix : tensor.sources) {  // as running the source would refuse them
+      if (matrix.scales != nullptr) CheckScales(source_, *matrix.scales);
     }
     const RowPieces pieces(tensor);
     const int64_t row_bytes = BytesOf(tensor.format, tensor.columns());

@@ -563,8 +563,25 @@ TEST(QuantizeErrors, MissingAndUnknownTensors) {
               HasSubstr("kv_a_proj_with_mqa.weight_scale_inv' is missing, expected shape [2, 2]"));
   const fs::path more = Copied(folder, "qwen2_untied");
   Replace(more / "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+  Replace(more / "config.json", "\"full_attention\",\n", "");
   EXPECT_THAT(ErrorOf(OpenHuggingFaceDirectory(more), folder / "out.gguf", To(Format::kQ8_0)),
               HasSubstr("is not known to the qwen2 architecture"));
+}
+
+// What running the source refuses is found before anything of the tensor is written.
+TEST(QuantizeErrors, ScalesThatAreNoPositiveNumbersAreRefused) {
+  const ScratchFolder folder;
+  const std::string name = "model.layers.1.self_attn.kv_b_proj.weight_scale_inv";
+  for (const float wrong : {NAN, INFINITY, 0.0F, -1.0F}) {
+    AlteredFile file("deepseek_fp8");
+    const float values[] = {1.0F, 1.0F, 1.0F, wrong};
+    file.Tensor(name).view.data = reinterpret_cast<const std::byte*>(values);
+    const std::string error = ErrorOf(file.Open(), folder / "out.gguf", To(Format::kQ8_0));
+    EXPECT_THAT(error, HasSubstr("tensor '" + name + "' holds " + std::to_string(wrong) +
+                                 " at [1, 1], expected a positive number"));
+    EXPECT_EQ(error, file.BindError());
+    EXPECT_FALSE(fs::exists(folder / "out.gguf"));
+  }
 }
 
 TEST(QuantizeErrors, WeightsThatAreNoNumbersAreRefusedByName) {

@@ -9,12 +9,28 @@
 
 namespace fathom {
 
+void CheckScales(const ModelFile& file, const NamedTensor& scales) {
+  const TensorView& view = scales.view;
+  const int64_t columns = view.columns();
+  std::vector<float> row(static_cast<std::size_t>(columns));
+  for (int64_t r = 0; r < view.rows(); ++r) {
+    RowOf(view.format).decode(view.row(r), row.data(), columns);
+    const auto wrong =
+        std::find_if(row.begin(), row.end(), [](float s) { return !(s > 0) || !std::isfinite(s); });
+    if (wrong == row.end()) continue;
+    file.FailTensor(scales.name, "holds " + std::to_string(*wrong) + " at [" + std::to_string(r) +
+                                     ", " + std::to_string(wrong - row.begin()) +
+                                     "], expected a positive number");
+  }
+}
+
 void CheckWeights(const ModelFile& file, const std::function<bool(int64_t done)>& go_on) {
   constexpr int64_t kReportBytes = 8 << 20;
   int64_t done = 0, reported = 0;
   std::vector<float> values;
   for (const NamedTensor& tensor : file.tensors()) {
     const TensorView& view = tensor.view;
+    if (tensor.name.ends_with(kScaleSuffix)) CheckScales(file, tensor);
     values.resize(static_cast<std::size_t>(view.columns()));
     for (int64_t row = 0; row < view.rows(); ++row) {
       RowOf(view.format).decode(view.row(row), values.data(), view.columns());

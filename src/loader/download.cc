@@ -24,6 +24,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "base/sha256.h"
 #include "loader/download_record.h"
@@ -378,11 +379,14 @@ void Downloader::BeginVerify(Job& job) {
   Transfer& transfer = *job.transfer;
   transfer.EndRequest();
   if (transfer.item().sha256.empty()) {
+    SyncFile(transfer.part());
     Publish(job);
     return;
   }
-  // Beside the transfers, so that no connection starves while a large file is read back.
+  // Beside the transfers, so that no connection starves while a large file goes to the disk and is
+  // read back.
   job.hash = std::async(std::launch::async, [path = transfer.part(), this] {
+    SyncFile(path);
     return Sha256OfFile(path, [this](uint64_t) {
       if (abandon_hashes_) throw Error(ErrorCode::kCancelled, "checksum abandoned");
     });
@@ -540,9 +544,13 @@ InstalledModel PublishStaging(const ModelLibrary& library, const CatalogEntry& e
                               const fs::path& staging) {
   std::error_code failed;
   fs::remove(staging / DownloadRecord::kFileName, failed);
+  // The disk has the files' bytes; their names first, then that of the folder.
+  for (const fs::directory_entry& found : fs::recursive_directory_iterator(staging)) {
+    if (found.is_directory()) SyncFolder(found.path());
+  }
+  SyncFolder(staging);
   const fs::path published = library.FolderOf(entry.name);
-  fs::rename(staging, published, failed);
-  if (failed) throw SystemError(failed.value(), "cannot rename to " + published.string());
+  PublishPath(staging, published);
   fs::remove(published / FolderLock::kFileName, failed);  // last: nobody begins beside this one
   for (const InstalledModel& model : library.Installed()) {
     if (model.name == entry.name) return model;
@@ -619,6 +627,7 @@ void CopyFile(const fs::path& source, const fs::path& target, uint64_t size,
   if (progress.done_bytes != size) {
     throw Error(ErrorCode::kIo, source.string() + " changed while it was copied");
   }
+  if (::fsync(out.number) != 0) throw SystemError(errno, "cannot write " + target.string());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -59,12 +60,15 @@ void DownloadRecord::Set(const std::string& path, const FileVersion& version) {
   std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
   out << DumpJson(document);
   out.close();
-  std::error_code failed;
-  if (out) std::filesystem::rename(temporary, file_, failed);
-  if (out && !failed) return;
-  const int number = failed ? failed.value() : errno != 0 ? errno : EIO;
-  std::filesystem::remove(temporary, failed);
-  throw SystemError(number, "cannot write " + file_.string());
+  try {
+    if (!out) throw SystemError(errno != 0 ? errno : EIO, "cannot write " + file_.string());
+    SyncFile(temporary);
+    PublishPath(temporary, file_);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(temporary, ignored);
+    throw;
+  }
 }
 
 }  // namespace fathom

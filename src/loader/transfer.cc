@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -290,10 +291,9 @@ void Transfer::RemoveComplete() {
 }
 
 void Transfer::Publish() {
-  std::error_code failed;
-  fs::rename(part_, final_, failed);
-  if (failed) throw SystemError(failed.value(), "cannot rename " + part_.string());
-  fs::remove(note_, failed);
+  PublishPath(part_, final_);
+  std::error_code ignored;
+  fs::remove(note_, ignored);
   complete_ = true;
 }
 

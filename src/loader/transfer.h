@@ -61,7 +61,7 @@ class Transfer {
 
   void RemovePart();
   void RemoveComplete();
-  void Publish();  // part -> complete file
+  void Publish();  // part, which the disk has (SyncFile) -> complete file
 
   const DownloadItem& item() const { return item_; }
   const std::filesystem::path& part() const { return part_; }

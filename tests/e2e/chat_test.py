@@ -74,6 +74,14 @@ class Interrupt(CliTest):
 
 
 class Chat(CliTest):
+    def test_a_piped_line_without_end_is_refused(self):
+        with open("/dev/zero", "rb") as zeros:
+            done = subprocess.run(
+                [PROGRAM, "--data", str(self.data), "chat", str(self.tiny)], stdin=zeros,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS, env=environment())
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(b"standard input has a line of more than 268435456 bytes", done.stderr)
+
     def test_piped(self):
         done = self.run_program("chat", self.tiny, "--temp", 0, "-n", 8, "--stats",
                                 stdin=b"ab\n\nsecond turn\n")
@@ -139,6 +147,65 @@ class Chat(CliTest):
         os.kill(chat.pid, signal.SIGTERM)
         self.assertEqual(chat.exit_code(), 143)
         self.assertTrue(chat.cooked_at_the_end)
+
+    def remembers(self, *lines):
+        """The newest lines of the history in this data folder, newest first."""
+        chat = Terminal("--data", self.data, "chat", self.tiny)
+        chat.wait_for("> ")
+        for line in lines:
+            chat.type("\x15\x1b[A")  # from an empty line: what two have in common is not drawn again
+            chat.wait_for(line)
+        chat.type("\x15\x04")
+        self.assertEqual(chat.exit_code(), 0)
+
+    def test_closing_the_terminal_ends_the_program_and_keeps_the_history(self):
+        chat = Terminal("--data", self.data, "chat", self.tiny, "-n", 2, "--temp", 0)
+        chat.wait_for("> ")
+        chat.type("/system closed\r")
+        chat.wait_for("System prompt: closed")
+        chat.wait_for("> ")
+        os.kill(chat.pid, signal.SIGHUP)
+        self.assertEqual(chat.exit_code(), 143)
+        self.assertTrue(chat.cooked_at_the_end)
+        self.remembers("/system closed")
+        # In earnest: there is nobody to write to any more.
+        chat = Terminal("--data", self.data, "chat", self.tiny, "-n", 2, "--temp", 0)
+        chat.wait_for("> ")
+        chat.type("/system gone\r")
+        chat.wait_for("System prompt: gone")
+        chat.wait_for("> ")
+        os.close(chat.fd)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(chat.pid, 0)[1]), 143)
+        self.remembers("/system gone", "/system closed")
+
+    def test_an_ignored_hang_up_stays_ignored(self):
+        process = subprocess.Popen(
+            ["nohup", PROGRAM, "run", str(self.endless), "--ctx", str(1 << 20), "--temp", "0", "-p", "x"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
+        try:
+            os.read(process.stdout.fileno(), 1)
+            process.send_signal(signal.SIGHUP)
+            time.sleep(1)
+            self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=SECONDS)
+            self.assertEqual(process.returncode, 143)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    def test_two_chats_keep_one_history(self):
+        first, second = (Terminal("--data", self.data, "chat", self.tiny) for _ in range(2))
+        for chat, name in ((first, "one"), (second, "two")):
+            chat.wait_for("> ")
+            chat.type(f"/system {name}\r")
+            chat.wait_for(f"System prompt: {name}")
+            chat.wait_for("> ")
+        for chat in (second, first):
+            chat.type("\x04")
+            self.assertEqual(chat.exit_code(), 0)
+        self.remembers("/system two", "/system one")
 
     def test_sigterm_stops_the_reply_and_the_program(self):
         chat = Terminal("--data", self.data, "chat", self.endless, "--ctx", 1 << 20, "--temp", 0)

@@ -31,6 +31,7 @@ struct Config {
   int64_t query_latent = 0;  // "q_lora_rank"; 0: queries come straight from the hidden state
   LatentAttentionShape attention;
   RopeSpec rope;
+  double magnitude_all = 0;  // YaRN's "mscale_all_dim", which the scale of scores has in it
   int64_t dense_layers = 0;  // the first ones have no experts
   int64_t dense_width = 0;
   int64_t expert_width = 0;
@@ -43,6 +44,8 @@ struct Config {
 // Throws Error(kInvalidFile) or Error(kUnsupported) naming file, key, expected and found.
 Config ParseGguf(const ModelFile& file);
 Config ParseHf(const ModelFile& file);
+// The same of a config.json whose tensors are not there: the vocabulary is what the key says.
+Config ParseHfKeys(const ModelFile& file);
 // The one of them that fits the file.
 Config Parse(const ModelFile& file);
 

@@ -103,7 +103,8 @@ void ParseRope(const ConfigReader& reader, Config& config) {
       reader.Fail("rope.scaling.yarn_log_multiplier", std::to_string(multiplier), "0 to 1");
     }
     rope.attention_factor = 1.0 / YarnMagnitude(rope.factor, 1.0);
-    magnitude = YarnMagnitude(rope.factor, 10.0 * multiplier);
+    config.magnitude_all = 10.0 * multiplier;
+    magnitude = YarnMagnitude(rope.factor, config.magnitude_all);
   } else if (type != nullptr && *type != "none") {
     reader.Refuse("rope.scaling.type", QuotedName(*type), "none or yarn");
   }

@@ -82,12 +82,11 @@ void ParseRope(const ConfigReader& reader, Config& config) {
   config.context_length = rope.context_length;
   double magnitude = 1.0;
   if (config.rope.scaling == RopeScaling::kYarn) {
-    double all_dim = 0;
     for (const std::string_view key :
          {"rope_scaling.mscale_all_dim", "rope_parameters.mscale_all_dim"}) {
-      all_dim = reader.file().Number(key).value_or(all_dim);
+      config.magnitude_all = reader.file().Number(key).value_or(config.magnitude_all);
     }
-    magnitude = YarnMagnitude(config.rope.factor, all_dim);
+    magnitude = YarnMagnitude(config.rope.factor, config.magnitude_all);
   }
   config.attention.scale = SoftmaxScale(config.attention, magnitude);
 }
@@ -118,7 +117,7 @@ void ParseQuantization(const ConfigReader& reader, Config& config) {
 
 }  // namespace
 
-Config ParseHf(const ModelFile& file) {
+Config ParseHfKeys(const ModelFile& file) {
   const ConfigReader reader(file, "");
   Config config;
   ParseQuantization(reader, config);
@@ -141,10 +140,15 @@ Config ParseHf(const ModelFile& file) {
   config.shared_width = config.expert_width * reader.CountFromZero("n_shared_experts", kMaxExperts);
   config.router = ParseHfRouter(reader);
   config.may_tie_head = reader.BooleanOr("tie_word_embeddings", false);
-  config.vocabulary = EmbeddingRows(file, "model.embed_tokens.weight");
-  CheckVocabulary(reader, "vocab_size", reader.Count("vocab_size", kMostVocabulary),
-                  config.vocabulary);
+  config.vocabulary = reader.Count("vocab_size", kMostVocabulary);
   Validate(file, config);
+  return config;
+}
+
+Config ParseHf(const ModelFile& file) {
+  Config config = ParseHfKeys(file);
+  const int64_t rows = EmbeddingRows(file, "model.embed_tokens.weight");
+  CheckVocabulary(ConfigReader(file, ""), "vocab_size", config.vocabulary, rows);
   return config;
 }
 

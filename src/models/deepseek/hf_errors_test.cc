@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "models/testing/altered_file.h"
+#include "models/testing/other_quantisations.h"
 
 namespace fathom {
 namespace {
@@ -90,18 +91,7 @@ TEST(DeepseekHfErrors, OtherKeysAreRefusedByName) {
 }
 
 TEST(DeepseekHfErrors, OtherQuantisationsAreRefusedByName) {
-  const Change kChanges[] = {
-      {"quantization_config.quant_method", Text("gptq"),
-       "key 'quantization_config.quant_method' is 'gptq', expected 'fp8'"},
-      {"quantization_config.fmt", Text("e5m2"), "'quantization_config.fmt' is 'e5m2'"},
-      {"quantization_config.activation_scheme", Text("static"), "is 'static', expected 'dynamic'"},
-      {"quantization_config.scale_fmt", Text("e4m3"), "is 'e4m3', expected 'ue8m0'"},
-      {"quantization_config.weight_block_size", std::vector<int64_t>{1, 128},
-       "key 'quantization_config.weight_block_size' is [1, 128], expected [128, 128]"},
-      {"quantization_config.weight_block_size", std::nullopt, "is missing, expected [128, 128]"},
-      {"quantization_config.group_size", int64_t{64}, "is not known to the deepseek_v3"},
-  };
-  for (const Change& change : kChanges) ExpectRefused("deepseek_fp8", change);
+  for (const Change& change : OtherQuantisations()) ExpectRefused("deepseek_fp8", change);
 }
 
 // V3.1's files say how their scales were rounded; as numbers they are scales like others.

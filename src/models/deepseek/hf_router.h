@@ -1,5 +1,4 @@
-// How a Hugging Face configuration of `deepseek_v2` or `deepseek_v3` chooses experts: for reading a
-// model, and for making one of a given shape.
+// How a Hugging Face configuration of `deepseek_v2` or `deepseek_v3` chooses experts.
 #pragma once
 
 #include "models/config_reader.h"

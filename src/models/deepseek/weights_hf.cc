@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "formats/weight_check.h"
 #include "models/deepseek/weights.h"
 #include "models/tensor_name.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "formats/weight_check.h"
 #include "kernels/product_split.h"
 
 namespace fathom {
@@ -75,21 +76,6 @@ Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int
     layer.scales = BindScales(file, prefix + std::string(kScaleSuffix), out, in);
   }
   return layer;
-}
-
-void CheckScales(const ModelFile& file, const NamedTensor& scales) {
-  const TensorView& view = scales.view;
-  const int64_t columns = view.columns();
-  std::vector<float> row(static_cast<std::size_t>(columns));
-  for (int64_t r = 0; r < view.rows(); ++r) {
-    RowOf(view.format).decode(view.row(r), row.data(), columns);
-    const auto wrong =
-        std::find_if(row.begin(), row.end(), [](float s) { return !(s > 0) || !std::isfinite(s); });
-    if (wrong == row.end()) continue;
-    file.FailTensor(scales.name, "holds " + std::to_string(*wrong) + " at [" + std::to_string(r) +
-                                     ", " + std::to_string(wrong - row.begin()) +
-                                     "], expected a positive number");
-  }
 }
 
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size) {

@@ -45,10 +45,6 @@ struct Linear {
 // F8_E4M3 "NAME.weight_scale_inv", whose values are left unread.
 Linear BindLinear(const ModelFile& file, std::string_view name, int64_t out, int64_t in);
 
-inline constexpr std::string_view kScaleSuffix = ".weight_scale_inv";
-// Throws Error(kInvalidFile) that names file and tensor for a scale that is no positive number.
-void CheckScales(const ModelFile& file, const NamedTensor& scales);
-
 // A vector of float32 parameters (norm weights, biases), decoded from any unquantised format; all
 // of them must be finite.
 std::vector<float> BindVector(const ModelFile& file, std::string_view name, int64_t size);

@@ -46,10 +46,12 @@ struct Family {
   std::span<const std::string_view> hf_keys;  // of config.json, besides those of the whole family
 };
 
-// Both throw Error(kInvalidFile) or Error(kUnsupported) naming file, key, expected and found.
+// They throw Error(kInvalidFile) or Error(kUnsupported) naming file, key, expected and found.
 // Biases are left as they stand above.
 Config ParseGgufConfig(const ModelFile& file, const Family& family);  // config_gguf.cc
 Config ParseHfConfig(const ModelFile& file, const Family& family);    // config_hf.cc
+// The same of a config.json whose tensors are not there: the vocabulary is what the key says.
+Config ParseHfKeys(const ModelFile& file, const Family& family);
 // The one of them that fits the file.
 Config ParseConfig(const ModelFile& file, const Family& family);
 

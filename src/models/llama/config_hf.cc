@@ -49,7 +49,7 @@ void ParseAttention(const ConfigReader& reader, Config& config) {
 
 }  // namespace
 
-Config ParseHfConfig(const ModelFile& file, const Family& family) {
+Config ParseHfKeys(const ModelFile& file, const Family& family) {
   const ConfigReader reader(file, "");
   RefuseQuantization(file);
   std::vector<std::string_view> known(kKnownKeys.begin(), kKnownKeys.end());
@@ -74,9 +74,14 @@ Config ParseHfConfig(const ModelFile& file, const Family& family) {
   config.rope = std::move(rope.spec);
   config.context_length = rope.context_length;
 
-  config.vocabulary = EmbeddingRows(file, "model.embed_tokens.weight");
-  CheckVocabulary(reader, "vocab_size", reader.Count("vocab_size", kMaxVocabulary),
-                  config.vocabulary);
+  config.vocabulary = reader.Count("vocab_size", kMaxVocabulary);
+  return config;
+}
+
+Config ParseHfConfig(const ModelFile& file, const Family& family) {
+  Config config = ParseHfKeys(file, family);
+  const int64_t rows = EmbeddingRows(file, "model.embed_tokens.weight");
+  CheckVocabulary(ConfigReader(file, ""), "vocab_size", config.vocabulary, rows);
   return config;
 }
 

@@ -16,18 +16,26 @@ constexpr Family kFamily{.name = "llama",
                          .gguf_rope_freqs = true,
                          .hf_keys = kHfKeys};
 
+void TakeBiases(const ModelFile& file, Config& config) {
+  const ConfigReader reader(file, "");
+  const auto rule = [&](std::string_view key) {
+    return reader.BooleanOr(key, false) ? BiasRule::kRequired : BiasRule::kNone;
+  };
+  config.query_key_value_bias = config.output_bias = rule("attention_bias");
+  config.feed_forward_bias = rule("mlp_bias");
+}
+
 }  // namespace
+
+Config ParseHfKeys(const ModelFile& file) {
+  Config config = ParseHfKeys(file, kFamily);
+  TakeBiases(file, config);
+  return config;
+}
 
 Config ReadConfig(const ModelFile& file) {
   Config config = ParseConfig(file, kFamily);
-  if (file.kind() == ModelFileKind::kHuggingFace) {
-    const ConfigReader reader(file, "");
-    const auto rule = [&](std::string_view key) {
-      return reader.BooleanOr(key, false) ? BiasRule::kRequired : BiasRule::kNone;
-    };
-    config.query_key_value_bias = config.output_bias = rule("attention_bias");
-    config.feed_forward_bias = rule("mlp_bias");
-  }
+  if (file.kind() == ModelFileKind::kHuggingFace) TakeBiases(file, config);
   return config;
 }
 

@@ -16,6 +16,10 @@ Config ReadConfig(const ModelFile& file);
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);
 
+// What the keys of a config.json say, biases included; its tensors need not be there. Throws as
+// binding does.
+Config ParseHfKeys(const ModelFile& file);
+
 // The model of a validated configuration; throws as BindWeights does.
 std::unique_ptr<Model> MakeModel(const ModelFile& file, Config config);
 

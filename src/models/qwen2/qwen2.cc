@@ -43,10 +43,8 @@ void RefuseOtherAttention(const ModelFile& file, const llama::Config& config) {
   }
 }
 
-}  // namespace
-
-llama::Config ReadConfig(const ModelFile& file) {
-  llama::Config config = llama::ParseConfig(file, kFamily);
+// What the family's keys leave open.
+void Complete(const ModelFile& file, llama::Config& config) {
   if (file.kind() == ModelFileKind::kHuggingFace) {
     // Where the key is missing, transformers takes 32 heads, whatever the others say.
     file.RequireInteger("num_key_value_heads");
@@ -54,6 +52,19 @@ llama::Config ReadConfig(const ModelFile& file) {
   }
   config.query_key_value_bias = llama::BiasRule::kRequired;
   config.output_bias = config.feed_forward_bias = llama::BiasRule::kNone;
+}
+
+}  // namespace
+
+llama::Config ParseHfKeys(const ModelFile& file) {
+  llama::Config config = llama::ParseHfKeys(file, kFamily);
+  Complete(file, config);
+  return config;
+}
+
+llama::Config ReadConfig(const ModelFile& file) {
+  llama::Config config = llama::ParseConfig(file, kFamily);
+  Complete(file, config);
   return config;
 }
 

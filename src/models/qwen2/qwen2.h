@@ -15,4 +15,8 @@ llama::Config ReadConfig(const ModelFile& file);
 // The constructor row of the registry.
 std::unique_ptr<Model> Bind(const ModelFile& file);
 
+// What the keys of a config.json say, biases included; its tensors need not be there. Throws as
+// binding does.
+llama::Config ParseHfKeys(const ModelFile& file);
+
 }  // namespace fathom::qwen2
