@@ -41,6 +41,7 @@ ROOMS = {
     "base": Room(0, [], ["hwloc", "fmt", "spdlog", "json", "openssl"], system=True),
     "tensor": Room(1, ["base"], ["memory"]),
     "text": Room(1, ["base"]),
+    "grade": Room(1, ["base"]),
     "kernels": Room(2, ["base", "tensor"], ["highway", "x86", "arm"], ["simde"], training=["blas"]),
     "formats": Room(2, ["base", "tensor"], ["files"]),
     "placement": Room(3, ["base", "tensor", "formats", "kernels"]),
