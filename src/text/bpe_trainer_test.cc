@@ -108,8 +108,11 @@ TEST_P(BpeTrainerGolden, LearnsAndWritesWhatTheReferenceDoes) {
 }
 
 TEST_P(BpeTrainerGolden, TheWrittenFileGivesTheIdsOfTheReference) {
-  if (!GetParam().has_ids) GTEST_SKIP() << "text never becomes control tokens";
   const Tokenizer tokenizer(ParseTokenizerJson(TokenizerJson(Train(GetParam())), "written"));
+  if (!GetParam().has_ids) {  // text never becomes control tokens, there it does
+    EXPECT_THAT(tokenizer.Encode("e"), IsEmpty());
+    return;
+  }
   std::istringstream lines(
       ReadGolden(std::string("bpe_trainer.") + GetParam().name + ".encode.txt"));
   int count = 0;
