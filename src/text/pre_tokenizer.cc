@@ -3,6 +3,9 @@
 // the DeepSeek models are in deepseek_pre_tokenizer.cc.
 #include "text/pre_tokenizer.h"
 
+#include <string>
+
+#include "base/error.h"
 #include "text/deepseek_pre_tokenizer.h"
 #include "text/text_scanner.h"
 
@@ -141,6 +144,17 @@ const PreTokenizer* FindPreTokenizer(std::string_view name) {
     if (row.name == name) return &row;
   }
   return nullptr;
+}
+
+const PreTokenizer& NeedPreTokenizer(std::string_view name) {
+  if (const PreTokenizer* row = FindPreTokenizer(name)) return *row;
+  std::string known;
+  for (const PreTokenizer& row : kRows) {
+    known += known.empty() ? "" : ", ";
+    known += row.name;
+  }
+  throw Error(ErrorCode::kUnsupported, "tokenizer: pre-tokenizer '" + std::string(name) +
+                                           "' is not implemented; known are " + known);
 }
 
 }  // namespace fathom

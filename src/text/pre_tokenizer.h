@@ -25,7 +25,10 @@ struct PreTokenizer {
 // The row with this name, or null.
 const PreTokenizer* FindPreTokenizer(std::string_view name);
 
-// All rows, for error messages and tests.
+// The row with this name. Throws Error(kUnsupported) that names the known ones.
+const PreTokenizer& NeedPreTokenizer(std::string_view name);
+
+// All rows, for tests and for reading files.
 std::span<const PreTokenizer> PreTokenizers();
 
 }  // namespace fathom

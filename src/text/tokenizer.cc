@@ -23,17 +23,6 @@ constexpr std::size_t kMaxMerges = std::size_t{1} << 24;
   throw Error(ErrorCode::kInvalidFile, "tokenizer: " + message);
 }
 
-const PreTokenizer& RowOf(const TokenizerSpec& spec) {
-  if (const PreTokenizer* row = FindPreTokenizer(spec.pre_tokenizer)) return *row;
-  std::string known;
-  for (const PreTokenizer& row : PreTokenizers()) {
-    known += known.empty() ? "" : ", ";
-    known += row.name;
-  }
-  throw Error(ErrorCode::kUnsupported, "tokenizer: pre-tokenizer '" + spec.pre_tokenizer +
-                                           "' is not implemented; known are " + known);
-}
-
 using IdByText = std::unordered_map<std::string_view, TokenId>;
 
 IdByText IndexTokens(const TokenizerSpec& spec) {
@@ -129,7 +118,9 @@ struct Tokenizer::Impl {
 };
 
 Tokenizer::Impl::Impl(TokenizerSpec the_spec)
-    : spec(std::move(the_spec)), row(RowOf(spec)), nfc(spec.nfc.value_or(row.nfc)) {
+    : spec(std::move(the_spec)),
+      row(NeedPreTokenizer(spec.pre_tokenizer)),
+      nfc(spec.nfc.value_or(row.nfc)) {
   CheckShape(spec);
   bytes.resize(spec.tokens.size());
   std::vector<uint8_t> reachable(spec.tokens.size());

@@ -55,6 +55,12 @@ struct TokenizerSpec {
 // stay unset.
 TokenizerSpec ParseTokenizerJson(std::string_view json, const std::string& source);
 
+// The other way: a complete tokenizer.json, laid out byte for byte as Hugging Face's Tokenizer.save
+// lays it out, with all tokens in the model's vocabulary. `spec` is one that a Tokenizer takes, its
+// merges in place. Without a place in such a file, and so not written: eos, eot, pad, the stops,
+// the chat template, and bos where `add_bos` is false.
+std::string TokenizerJson(const TokenizerSpec& spec);
+
 // A stretch of text and where it came from: only what the template wrote may become special tokens.
 struct TextSpan {
   std::string text;
