@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <system_error>
@@ -20,9 +21,11 @@ namespace {
 constexpr int kLockTries = 20;
 constexpr auto kLockWait = std::chrono::milliseconds(25);
 
+// True where the file system knows no locks: two chats are rare, and a history is not worth a wait.
 bool Lock(int folder) {
   for (int i = 0; i < kLockTries; ++i) {
     if (::flock(folder, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK && errno != EINTR) return true;
     std::this_thread::sleep_for(kLockWait);
   }
   return false;
@@ -53,9 +56,14 @@ History* HistoryFile::New() {
   return history;
 }
 
-void HistoryFile::Load(History* history) const {
+bool HistoryFile::Load(History* history) const {
+  if (path_.empty()) return true;
+  std::FILE* const file = std::fopen(path_.c_str(), "re");
+  if (file == nullptr) return errno == ENOENT;
+  std::fclose(file);
   HistEvent event;
-  if (!path_.empty()) ::history(history, &event, H_LOAD, path_.c_str());
+  ::history(history, &event, H_LOAD, path_.c_str());  // what is no history counts as an empty one
+  return true;
 }
 
 void HistoryFile::Add(const std::string& line) {
@@ -76,12 +84,13 @@ bool HistoryFile::Save() const {
 
 bool HistoryFile::SaveLocked() const {
   History* const history = New();
-  Load(history);
+  // A history that cannot be read is not written over.
+  const bool readable = Load(history);
   HistEvent event;
   for (const std::string& line : unsaved_) ::history(history, &event, H_ENTER, line.c_str());
   std::filesystem::path next = path_;
   next += ".new";
-  bool saved = Write(history, next);
+  bool saved = readable && Write(history, next);
   ::history_end(history);
   try {
     if (saved) PublishPath(next, path_);

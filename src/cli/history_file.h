@@ -25,8 +25,8 @@ class HistoryFile {
 
   // An empty history with these limits. The caller ends it.
   static History* New();
-  // Adds what the file has, if it is there.
-  void Load(History* history) const;
+  // Adds what the file has. False for a file that is there but cannot be read.
+  bool Load(History* history) const;
   // Writes the line to the file. A failure is ignored, because nothing depends on it.
   void Add(const std::string& line);
 

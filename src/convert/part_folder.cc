@@ -2,6 +2,7 @@
 
 #include <system_error>
 
+#include "base/durable_file.h"
 #include "base/error.h"
 #include "convert/part_file.h"
 
@@ -21,9 +22,7 @@ PartFolder::~PartFolder() {
 }
 
 void PartFolder::Publish() {
-  std::error_code error;
-  std::filesystem::rename(path_, destination_, error);
-  if (error) throw SystemError(error.value(), "cannot create " + destination_.string());
+  PublishPath(path_, destination_);
   published_ = true;
 }
 

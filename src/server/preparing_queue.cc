@@ -19,7 +19,10 @@ std::shared_ptr<CancelFlag> PreparingQueue::Add(std::string body, Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return flag;
-    if (!waiting_.empty() && waiting_bytes_ + body.size() > max_waiting_bytes_) return nullptr;
+    // A few that are large must not shut everybody out: connections bound how many small ones wait.
+    constexpr std::size_t kSmallBody = std::size_t{64} << 10;
+    const bool fits = waiting_bytes_ + body.size() <= max_waiting_bytes_;
+    if (!waiting_.empty() && !fits && body.size() > kSmallBody) return nullptr;
     waiting_bytes_ += body.size();
     waiting_.push_back({flag, std::move(body), std::move(work)});
   }

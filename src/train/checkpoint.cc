@@ -66,6 +66,22 @@ class Reader {
   std::span<const std::byte> rest_;
 };
 
+CheckpointHead ReadHead(const Reader& reader, const Json& json) {
+  const auto count = [&](const char* key) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_number_integer() || found->get<int64_t>() < 0) {
+      reader.Fail("makes no sense: '" + std::string(key) + "' is no count");
+    }
+    return found->get<int64_t>();
+  };
+  if (!json.is_object()) reader.Fail("makes no sense: its head is no object");
+  const auto fingerprint = json.find("fingerprint");
+  if (fingerprint == json.end() || !fingerprint->is_string()) {
+    reader.Fail("makes no sense: 'fingerprint' is no text");
+  }
+  return {fingerprint->get<std::string>(), count("steps"), count("samples")};
+}
+
 }  // namespace
 
 void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& head,
@@ -108,9 +124,7 @@ CheckpointHead ReadCheckpoint(const std::filesystem::path& path, const std::stri
 
   const uint64_t head_bytes = reader.Number();
   const std::string_view text = reader.Text(head_bytes);
-  const Json json = ParseJson(text, path.string());
-  CheckpointHead head{json.value("fingerprint", ""), json.value("steps", int64_t{0}),
-                      json.value("samples", int64_t{0})};
+  CheckpointHead head = ReadHead(reader, ParseJson(text, path.string()));
   if (head.fingerprint != fingerprint) {
     reader.Fail("belongs to another training: model, data or options are not the same");
   }

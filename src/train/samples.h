@@ -32,7 +32,9 @@ struct SampleBatch {
 
 // The samples from `first` on, until there are at least `step_tokens` tokens, in batches of at most
 // `batch_tokens` each (a longer sample has a batch to itself). `first` becomes the next sample's.
+// Throws Error(kInvalidArgument) that names a sample of fewer than two tokens or with one outside
+// the vocabulary.
 std::vector<SampleBatch> TakeSamples(const SampleSource& source, int64_t step_tokens,
-                                     int64_t batch_tokens, int64_t& first);
+                                     int64_t batch_tokens, int64_t vocabulary, int64_t& first);
 
 }  // namespace fathom

@@ -22,7 +22,7 @@ void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight
                          StepReport& report) {
   const double share =
       static_cast<double>(batch.tokens.spans.count()) / static_cast<double>(sequences);
-  const autograd::Arena::Mark mark = arena_.mark();
+  arena_.Release({});  // whatever a pass that threw has left
   {
     autograd::Tape tape(pool_, arena_);
     const TrainingPass pass = model_.Forward(
@@ -34,7 +34,6 @@ void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight
     if (weight.further > 0) report.mtp_loss += loss.further / weight.further;
     tape.Backward(loss.total);
   }
-  arena_.Release(mark);
   const std::span<const ExpertLoad> loads = model_.expert_loads();
   loads_.resize(loads.size());
   for (std::size_t i = 0; i < loads.size(); ++i) {
@@ -65,8 +64,7 @@ void Trainer::MoveBiases(StepReport& report) {
     for (const int64_t tokens : loads_[i]) total += tokens;
     const double mean = static_cast<double>(total) / static_cast<double>(loads_[i].size());
     const int64_t most = *std::ranges::max_element(loads_[i]);
-    report.busiest_expert +=
-        static_cast<double>(most) / std::max(mean, 1.0) / static_cast<double>(loads_.size());
+    report.busiest_expert += static_cast<double>(most) / mean / static_cast<double>(loads_.size());
     if (i >= biases.size()) continue;
     for (std::size_t e = 0; e < loads_[i].size(); ++e) {
       const auto tokens = static_cast<double>(loads_[i][e]);
@@ -85,7 +83,7 @@ StepReport Trainer::Step() {
   report.learning_rate = options_.schedule.At(report.step);
   int64_t next = samples_taken_;
   const std::vector<SampleBatch> batches =
-      TakeSamples(samples_, options_.step_tokens, options_.batch_tokens, next);
+      TakeSamples(samples_, options_.step_tokens, options_.batch_tokens, model_.vocabulary(), next);
   PredictedWeight weight;
   int64_t sequences = 0;
   for (const SampleBatch& batch : batches) {
@@ -94,6 +92,13 @@ StepReport Trainer::Step() {
     weight.further += part.further;
     sequences += batch.tokens.spans.count();
     report.tokens += batch.size();
+  }
+  if (!(weight.next > 0)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "step " + std::to_string(report.step) + " has nothing to predict: samples " +
+                    std::to_string(samples_taken_) + " to " + std::to_string(next - 1) +
+                    " weigh nothing",
+                "every step needs a token, not the first of its sample, with a weight above 0");
   }
   model_.parameters().ClearGradients();
   for (std::vector<int64_t>& load : loads_) std::ranges::fill(load, 0);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "formats/hf_directory.h"
 #include "models/testing/training_golden.h"
 #include "train/export.h"
@@ -173,6 +174,29 @@ TEST_F(TrainerTest, DamagedAndForeignCheckpointsAreRefused) {
     put(bytes.substr(0, length));
     EXPECT_THROW(run.trainer.Load(path, "run"), Error);
   }
+  // Whole files whose head makes no sense: the checksum is right.
+  const std::string head = bytes.substr(24, bytes.find("]}") + 2 - 24);
+  const auto with_head = [&](const std::string& text) {
+    std::string file = bytes.substr(0, 16) + std::string(8, '\0') + text +
+                       bytes.substr(24 + head.size(), bytes.size() - 64 - 24 - head.size());
+    const uint64_t length = text.size();
+    std::memcpy(file.data() + 16, &length, sizeof length);
+    return file + Sha256OfText(file);
+  };
+  put(with_head(head));
+  EXPECT_NO_THROW(run.trainer.Load(path, "run"));
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = head;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  for (const std::string& text :
+       {std::string("[]"), std::string("3"), replaced("\"steps\":1", "\"steps\":-1"),
+        replaced("\"steps\":1", "\"steps\":1e300"), replaced("\"steps\":1", "\"steps\":\"1\""),
+        replaced("\"samples\":", "\"samples\":-"), replaced("\"run\"", "7")}) {
+    put(with_head(text));
+    ExpectRefused(run, path, "run", "makes no sense");
+  }
   put("GGUF" + bytes);
   ExpectRefused(run, path, "run", "is not a checkpoint");
   std::string newer = bytes;
@@ -233,6 +257,36 @@ TEST_F(TrainerTest, TheExportedDirectoryIsTheTrainedModel) {
   }
 }
 
+// Samples that cannot be trained on.
+class Given final : public SampleSource {
+ public:
+  explicit Given(Sample sample) : sample_(std::move(sample)) {}
+  Sample At(int64_t) const override { return sample_; }
+
+ private:
+  Sample sample_;
+};
+
+TEST_F(TrainerTest, SamplesThatTeachNothingEndInAnErrorThatNamesThem) {
+  TrainingGolden golden("deepseek_v3");
+  ThreadPool pool(1);
+  const auto expect = [&](Sample sample, const std::string& problem) {
+    const Given samples(std::move(sample));
+    Trainer trainer(*golden.model, samples, SmallSteps(), pool);
+    try {
+      trainer.Step();
+      FAIL() << problem;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      EXPECT_THAT(error.message(), ::testing::HasSubstr(problem));
+    }
+  };
+  expect({{5}, {}}, "sample 0 has 1 tokens, expected at least 2");
+  expect({{5, 83}, {}}, "sample 0 has token 83, expected 0 to 82");
+  expect({{-1, 5}, {}}, "sample 0 has token -1");
+  expect({{1, 2, 3}, {1.0F, 0.0F, 0.0F}}, "step 0 has nothing to predict: samples 0 to 49");
+}
+
 TEST(Schedule, WarmsUpAndFallsToItsShare) {
   const Schedule schedule{.peak = 2.0, .final_share = 0.25, .warmup_steps = 4, .steps = 10};
   EXPECT_DOUBLE_EQ(schedule.At(0), 0.5);
@@ -246,7 +300,7 @@ TEST(Schedule, WarmsUpAndFallsToItsShare) {
 TEST(Samples, AreTakenInOrderAndPacked) {
   const Counting source(kVocabulary);
   int64_t next = 3;
-  const std::vector<SampleBatch> batches = TakeSamples(source, 200, 40, next);
+  const std::vector<SampleBatch> batches = TakeSamples(source, 200, 40, kVocabulary, next);
   std::vector<int32_t> all, expected;
   for (const SampleBatch& batch : batches) {
     EXPECT_LE(batch.size(), 40);

@@ -153,9 +153,9 @@ class Chat(CliTest):
         chat = Terminal("--data", self.data, "chat", self.tiny)
         chat.wait_for("> ")
         for line in lines:
-            chat.type("\x15\x1b[A")  # from an empty line: what two have in common is not drawn again
+            chat.press("\x15\x1b[A")  # from an empty line: what two have in common is not drawn again
             chat.wait_for(line)
-        chat.type("\x15\x04")
+        chat.press("\x15\x04")
         self.assertEqual(chat.exit_code(), 0)
 
     def test_closing_the_terminal_ends_the_program_and_keeps_the_history(self):
@@ -203,7 +203,7 @@ class Chat(CliTest):
             chat.wait_for(f"System prompt: {name}")
             chat.wait_for("> ")
         for chat in (second, first):
-            chat.type("\x04")
+            chat.press("\x04")
             self.assertEqual(chat.exit_code(), 0)
         self.remembers("/system two", "/system one")
 
@@ -260,9 +260,9 @@ class Chat(CliTest):
         self.assertEqual(chat.exit_code(), 0)
         again = Terminal("--data", self.data, "chat", self.tiny)
         again.wait_for("> ")
-        again.type("\x1b[A\x1b[A")
+        again.press("\x1b[A\x1b[A")
         again.wait_for('"""')
-        again.type("\x15\x04")
+        again.press("\x15\x04")
         self.assertEqual(again.exit_code(), 0)
 
     def test_unwritable_data_folder_does_not_matter(self):

@@ -98,6 +98,7 @@ class TrainableDeepseek final : public TrainableModel {
 
   ParameterSet& parameters() override { return parameters_; }
   const ParameterSet& parameters() const override { return parameters_; }
+  int64_t vocabulary() const override { return config_.vocabulary; }
   std::span<const ExpertLoad> expert_loads() const override { return loads_; }
   std::vector<RouterBias> router_biases() const override {
     std::vector<RouterBias> result;
@@ -292,11 +293,23 @@ class TrainableDeepseek final : public TrainableModel {
 }  // namespace
 
 std::unique_ptr<TrainableModel> MakeTrainable(const Config& config) {
+  CHECK(config.mtp_layers <= 1);
   return std::make_unique<TrainableDeepseek>(config);
 }
 
 std::unique_ptr<TrainableModel> ReadTrainable(const ModelFile& file) {
-  auto model = std::make_unique<TrainableDeepseek>(ParseHf(file));
+  const Config config = ParseHf(file);
+  if (config.mtp_layers > 1) {
+    file.FailKeyUnsupported("num_nextn_predict_layers", "is " + std::to_string(config.mtp_layers) +
+                                                            ", expected 0 or 1 for training");
+  }
+  if (config.may_tie_head && file.FindTensor("lm_head.weight") == nullptr) {
+    file.FailKeyUnsupported(
+        "tie_word_embeddings",
+        "is true and there is no lm_head.weight, expected a head of its own for "
+        "training");
+  }
+  auto model = std::make_unique<TrainableDeepseek>(config);
   model->Read(file);
   return model;
 }

@@ -57,6 +57,7 @@ class TrainableLlama final : public TrainableModel {
 
   ParameterSet& parameters() override { return parameters_; }
   const ParameterSet& parameters() const override { return parameters_; }
+  int64_t vocabulary() const override { return config_.vocabulary; }
 
   TrainingPass Forward(Tape& tape, const TrainingBatch& batch,
                        const TrainingOptions& options) override {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "formats/weight_check.h"
 #include "models/layers/linear.h"
 
 namespace fathom {
@@ -39,6 +40,9 @@ void ParameterSet::ClearGradients() { std::ranges::fill(gradients(), 0.0F); }
 
 void ParameterSet::ReadFrom(const ModelFile& file) {
   constexpr std::string_view kWeight = ".weight";
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (tensor.name.ends_with(kScaleSuffix)) CheckScales(file, tensor);
+  }
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
     const ParameterShape& shape = shapes_[i];
     if (shape.kind == ParameterKind::kVector) {

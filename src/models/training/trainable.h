@@ -50,6 +50,7 @@ class TrainableModel {
   virtual ~TrainableModel() = default;
   virtual ParameterSet& parameters() = 0;
   virtual const ParameterSet& parameters() const = 0;
+  virtual int64_t vocabulary() const = 0;  // tokens are below it
   // `batch` must outlive the tape.
   virtual TrainingPass Forward(autograd::Tape& tape, const TrainingBatch& batch,
                                const TrainingOptions& options) = 0;
@@ -60,7 +61,8 @@ class TrainableModel {
 };
 
 // A trainable copy of the model in a Hugging Face directory. Throws what BindModel does, and
-// Error(kUnsupported) for what training does not know.
+// Error(kUnsupported) for what training does not know: a tied head of DeepSeek's, several layers
+// that predict further.
 std::unique_ptr<TrainableModel> ReadTrainable(const ModelFile& file);
 
 }  // namespace fathom
