@@ -5,8 +5,10 @@
 
 namespace fathom {
 
-PreparingQueue::PreparingQueue(int threads, std::size_t max_waiting_bytes)
-    : max_waiting_bytes_(max_waiting_bytes), running_(static_cast<std::size_t>(threads)) {
+PreparingQueue::PreparingQueue(int threads, std::size_t max_waiting_bytes, std::size_t small_body)
+    : max_waiting_bytes_(max_waiting_bytes),
+      small_body_(small_body),
+      running_(static_cast<std::size_t>(threads)) {
   for (std::size_t i = 0; i < running_.size(); ++i) {
     threads_.emplace_back([this, i] { Run(i); });
   }
@@ -19,10 +21,8 @@ std::shared_ptr<CancelFlag> PreparingQueue::Add(std::string body, Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return flag;
-    // A few that are large must not shut everybody out: connections bound how many small ones wait.
-    constexpr std::size_t kSmallBody = std::size_t{64} << 10;
     const bool fits = waiting_bytes_ + body.size() <= max_waiting_bytes_;
-    if (!waiting_.empty() && !fits && body.size() > kSmallBody) return nullptr;
+    if (!waiting_.empty() && !fits && body.size() > small_body_) return nullptr;
     waiting_bytes_ += body.size();
     waiting_.push_back({flag, std::move(body), std::move(work)});
   }

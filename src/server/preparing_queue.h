@@ -22,7 +22,11 @@ class PreparingQueue {
   // On a thread of the queue. Looks at the flag now and then; throws nothing.
   using Work = std::function<void(const std::string& body, const CancelFlag& cancelled)>;
 
-  PreparingQueue(int threads, std::size_t max_waiting_bytes);
+  static constexpr std::size_t kSmallBody = std::size_t{64} << 10;
+
+  // Bodies of at most `small_body` bytes wait however much is waiting: a few large ones must not
+  // shut everybody out, and connections bound how many small ones there are.
+  PreparingQueue(int threads, std::size_t max_waiting_bytes, std::size_t small_body = kSmallBody);
   ~PreparingQueue();  // stops
   PreparingQueue(const PreparingQueue&) = delete;
   PreparingQueue& operator=(const PreparingQueue&) = delete;
@@ -48,6 +52,7 @@ class PreparingQueue {
   void Run(std::size_t thread);
 
   const std::size_t max_waiting_bytes_;
+  const std::size_t small_body_;
   std::mutex mutex_;  // guards all but the threads themselves
   std::condition_variable wake_;
   std::deque<Job> waiting_;

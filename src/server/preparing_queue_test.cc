@@ -22,7 +22,7 @@ using testing::ElementsAre;
 // A queue of one thread, which is held up until Release().
 class PreparingQueueTest : public testing::Test {
  protected:
-  PreparingQueueTest() : queue_(1, 100) {
+  PreparingQueueTest() : queue_(1, 100, kSmall) {
     std::promise<void> begun;
     holder_ = queue_.Add(
         "", [&, open = released_.get_future().share()](const std::string&, const CancelFlag&) {
@@ -51,6 +51,7 @@ class PreparingQueueTest : public testing::Test {
     return done_;
   }
 
+  static constexpr std::size_t kSmall = 5;
   std::promise<void> released_;
   bool open_ = false;
   std::vector<std::size_t> done_;
@@ -67,11 +68,17 @@ TEST_F(PreparingQueueTest, FirstComeFirstServed) {
 
 TEST_F(PreparingQueueTest, WhatWaitsIsBounded) {
   EXPECT_NE(Add(1000), nullptr);  // alone
-  EXPECT_EQ(Add(1), nullptr);
+  EXPECT_EQ(Add(kSmall + 1), nullptr);
   EXPECT_THAT(Done(), ElementsAre(1000));
   done_.clear();
   EXPECT_NE(Add(60), nullptr);
   EXPECT_THAT(Done(), ElementsAre(60));
+}
+
+TEST_F(PreparingQueueTest, LargeOnesDoNotShutOutSmallOnes) {
+  EXPECT_NE(Add(1000), nullptr);
+  EXPECT_NE(Add(kSmall), nullptr);
+  EXPECT_THAT(Done(), ElementsAre(1000, kSmall));
 }
 
 TEST_F(PreparingQueueTest, WhatIsCancelledLeavesAtOnce) {

@@ -175,7 +175,9 @@ TEST_F(TrainerTest, DamagedAndForeignCheckpointsAreRefused) {
     EXPECT_THROW(run.trainer.Load(path, "run"), Error);
   }
   // Whole files whose head makes no sense: the checksum is right.
-  const std::string head = bytes.substr(24, bytes.find("]}") + 2 - 24);
+  uint64_t head_bytes = 0;
+  std::memcpy(&head_bytes, bytes.data() + 16, sizeof head_bytes);
+  const std::string head = bytes.substr(24, head_bytes);
   const auto with_head = [&](const std::string& text) {
     std::string file = bytes.substr(0, 16) + std::string(8, '\0') + text +
                        bytes.substr(24 + head.size(), bytes.size() - 64 - 24 - head.size());

@@ -141,7 +141,7 @@ class Chat(CliTest):
     def test_sigterm_at_the_prompt_ends_the_program(self):
         chat = Terminal("--data", self.data, "chat", self.tiny)
         chat.wait_for("> ")
-        self.assertFalse(chat.is_cooked())
+        chat.wait_for_editing()
         chat.type("half a li")
         chat.wait_for("half a li")
         os.kill(chat.pid, signal.SIGTERM)

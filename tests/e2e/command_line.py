@@ -89,13 +89,17 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def press(self, key):
-        """A key with a meaning of its own, such as Ctrl-D: it has that only once the program edits the
-        line, which it begins to do just after it has shown its prompt."""
+    def wait_for_editing(self):
+        """Until the program edits the line itself, which it begins to do just after it has shown its
+        prompt."""
         deadline = time.monotonic() + SECONDS
         while self.is_cooked() and time.monotonic() < deadline:
             time.sleep(0.005)
         assert not self.is_cooked(), self.screen
+
+    def press(self, key):
+        """A key with a meaning of its own, such as Ctrl-D: it has that only while a line is edited."""
+        self.wait_for_editing()
         self.type(key)
 
     def wait_for(self, text, seconds=SECONDS):
