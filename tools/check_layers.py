@@ -54,8 +54,10 @@ ROOMS = {
     "chat": Room(6, ["base", "text", "engine/engine.h", "loader/loader.h"]),
     "server": Room(7, ["base", "chat"], ["boost", "openssl"], ["boost"], system=True),
     "train": Room(7, ["base", "tensor", "formats", "autograd", "models", "convert"], trains=True),
-    "cli": Room(8, ["base", "tensor", "text", "kernels", "formats", "placement", "models", "engine",
-                    "loader", "convert", "chat", "server"], ["libedit", "cli11"], system=True),
+    "recipe": Room(8, ["base", "tensor", "text", "grade", "formats", "models", "engine/engine.h", "loader",
+                       "convert", "autograd", "train"], ["toml"], trains=True),
+    "cli": Room(9, ["base", "tensor", "text", "kernels", "formats", "placement", "models", "engine",
+                    "loader", "convert", "chat", "server", "grade", "recipe"], ["libedit", "cli11"], system=True),
 }
 
 # Headers of each library, as regular expressions over the included path.
@@ -76,6 +78,7 @@ LIBRARIES = {
     "boost": r"boost/(asio|beast|system)(/.*|\.hpp)",
     "libedit": r"histedit\.h",
     "cli11": r"CLI/.*",
+    "toml": r"toml\+\+/.*",
 }
 TEST_HEADERS = r"(gtest|gmock)/.*"
 STANDARD_HEADER = r"[a-z_0-9]+"  # <vector>, <cstdint>, ...: the C++ library has no other names
@@ -121,6 +124,8 @@ def training_problem(inner, included):
     room, first = inner.parts[1], included.split("/")[0]
     if ROOMS[room].trains or is_training(inner) or is_test(inner):
         return None
+    if first in ROOMS[room].rooms and not is_training(pathlib.PurePath(included)):
+        return None  # the row says so: the command line is where training is asked for
     if first in ROOMS and (ROOMS[first].trains or is_training(pathlib.PurePath(included))):
         return f"{room} may not include {included}: it is for training alone"
     return None

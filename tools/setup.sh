@@ -34,6 +34,7 @@ libedit-dev 0
 libcli11-dev 2.1
 libhwloc-dev 2.4
 libopenblas-pthread-dev 0.3.21
+libtomlplusplus-dev 3.3
 '
 # shellcheck disable=SC2034  # test.sh reads it
 readonly TEST_LIBRARIES='
