@@ -58,6 +58,15 @@ mapfile -t test_packages < <(
   missing_commands git:git
 )
 
+# The address sanitizer's build is clang's, and has the fuzzers.
+if [[ $sanitize == address ]] || { [[ -z $sanitize ]] && ((fuzz_seconds > 0)); }; then
+  mapfile -O "${#test_packages[@]}" -t test_packages < <(
+    missing_commands clang++:clang
+    compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a' >/dev/null ||
+      echo libclang-rt-dev
+  )
+fi
+
 if [[ -n $sanitize ]]; then
   install_build_tools "${test_packages[@]}"
   preset=asan-ubsan
@@ -73,10 +82,6 @@ if [[ -n $sanitize ]]; then
 fi
 
 mapfile -t further < <(
-  missing_commands clang++:clang
-  if ((fuzz_seconds > 0)) && ! compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a' >/dev/null; then
-    echo libclang-rt-dev
-  fi
   # Ubuntu's package of this name is a stub that wants snap: there the page's test is skipped.
   if ! command -v chromium >/dev/null 2>&1 && grep -qs '^ID=debian' /etc/os-release; then
     echo chromium
@@ -90,7 +95,7 @@ python3 "$ROOT/tools/fetch_default_model.py" ||
 
 fuzz_failed=""
 if ((fuzz_seconds > 0)); then
-  build_preset fuzz fuzzers
+  build_preset asan-ubsan fuzzers "${options[@]}"
   say "Running each fuzzer for $fuzz_seconds s"
   "$ROOT/tools/run_fuzzers.sh" "$fuzz_seconds" || fuzz_failed=yes
 fi

@@ -25,27 +25,35 @@ target_link_libraries(fathom_options INTERFACE Threads::Threads)
 if(FATHOM_WERROR)
   target_compile_options(fathom_options INTERFACE -Werror)
 endif()
+# What only a test's own files are compiled with: they take longer to compile than to run, and what
+# they test keeps the options of the build.
+set(FATHOM_TEST_OPTIONS "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(FATHOM_TEST_OPTIONS -O1)
+endif()
 if(FATHOM_SANITIZE STREQUAL "address")
+  # The address sanitizer sees null pointers and what lies outside objects by itself.
   target_compile_options(fathom_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=address,undefined -fno-sanitize=null,object-size,vptr -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
   target_link_options(fathom_options INTERFACE -fsanitize=address,undefined)
+  set(FATHOM_TEST_OPTIONS -O0 -fno-sanitize=undefined)
 elseif(FATHOM_SANITIZE STREQUAL "thread")
   target_compile_options(fathom_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(fathom_options INTERFACE -fsanitize=thread)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # With this sanitizer GCC 12 warns of its own <regex>; the other builds keep the warning.
+    target_compile_options(fathom_options INTERFACE -Wno-maybe-uninitialized)
+  endif()
 elseif(FATHOM_SANITIZE)
   message(FATAL_ERROR "FATHOM_SANITIZE is '${FATHOM_SANITIZE}'; expected address, thread or empty")
 endif()
-if(FATHOM_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # With a sanitizer GCC 12 warns of its own <regex>; the other builds keep the warning.
-  target_compile_options(fathom_options INTERFACE -Wno-maybe-uninitialized)
-endif()
 if(FATHOM_FUZZERS)
-  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-    message(FATAL_ERROR "FATHOM_FUZZERS needs clang: configure with the 'fuzz' preset")
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang" OR NOT FATHOM_SANITIZE STREQUAL "address")
+    message(FATAL_ERROR "FATHOM_FUZZERS needs clang and the address sanitizer: configure with the "
+      "preset 'asan-ubsan'")
   endif()
-  target_compile_options(fathom_options INTERFACE
-    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
-  target_link_options(fathom_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(fathom_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 if(FATHOM_TESTS)
@@ -75,6 +83,7 @@ function(fathom_library name)
     target_link_libraries(${name}_test PRIVATE fathom_${name} ${ARG_TEST_DEPS} GTest::gmock
       GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE FATHOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_options(${name}_test PRIVATE ${FATHOM_TEST_OPTIONS})
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 300)
   endif()

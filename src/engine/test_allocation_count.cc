@@ -6,8 +6,17 @@
 
 #include "base/allocation_guard.h"
 
-#if !defined(FATHOM_ALLOCATION_GUARD) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)  // clang
+#if __has_feature(address_sanitizer)
+#define FATHOM_ALLOCATOR_TAKEN
+#endif
+#endif
+#if defined(FATHOM_ALLOCATION_GUARD) || defined(__SANITIZE_ADDRESS__) || \
+    defined(__SANITIZE_THREAD__)
+#define FATHOM_ALLOCATOR_TAKEN
+#endif
+
+#ifndef FATHOM_ALLOCATOR_TAKEN
 
 namespace {
 std::atomic<int64_t> forbidden_allocations{0};

@@ -25,7 +25,7 @@ PLAIN_TOOLS = ["bash", "env", "sed", "awk", "grep", "sort", "head", "tail", "df"
                "mkdir", "cat", "rm", "flock", "nproc", "touch", "sh", "cut", "timeout"]
 LIBRARIES = ["libboost-dev", "libhwy-dev", "nlohmann-json3-dev", "libspdlog-dev", "libssl-dev",
              "libcurl4-openssl-dev", "libedit-dev", "libcli11-dev", "libhwloc-dev",
-             "libopenblas-pthread-dev"]
+             "libopenblas-pthread-dev", "libtomlplusplus-dev"]
 MODEL = b"GGUF" + bytes(range(256)) * 16
 
 
@@ -397,9 +397,10 @@ class TestScriptTest(ScriptCase):
     def test_everything_is_built_fuzzed_and_tested(self):
         result = self.run_test()
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual(self.called("cmake"), ["cmake --preset release -DFATHOM_TESTS=ON", "cmake --preset fuzz"])
+        self.assertEqual(self.called("cmake"), ["cmake --preset release -DFATHOM_TESTS=ON",
+                                                "cmake --preset asan-ubsan -DFATHOM_TESTS=ON"])
         self.assertEqual(self.called("ninja"), [f"ninja {self.root}/build/release all",
-                                                f"ninja {self.root}/build/fuzz fuzzers"])
+                                                f"ninja {self.root}/build/asan-ubsan fuzzers"])
         for name in ("gguf", "json"):
             self.assertEqual(len(self.called(f"{name} -max_total_time=20 ")), 1)
         self.assertEqual(len(self.called(f"ctest --test-dir {self.root}/build/release ")), 1)
