@@ -1,5 +1,7 @@
 #include "base/random.h"
 
+#include <cmath>
+#include <numbers>
 #include <random>
 
 namespace fathom {
@@ -24,6 +26,20 @@ double UniformAt(uint64_t seed, uint64_t position, uint32_t stream) {
       seed, {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), stream, 0});
   const uint64_t wide = (static_cast<uint64_t>(bits[0]) << 32) | bits[1];
   return static_cast<double>(wide >> 11) * 0x1.0p-53;
+}
+
+std::array<double, 4> NormalsAt(uint64_t key, std::array<uint32_t, 4> counter) {
+  const std::array<uint32_t, 4> bits = Philox4x32(key, counter);
+  // The middle of a word's share of (0, 1): the logarithm is never that of 0.
+  const auto uniform = [](uint32_t word) { return (word + 0.5) * 0x1.0p-32; };
+  std::array<double, 4> draws;
+  for (std::size_t pair = 0; pair < 4; pair += 2) {
+    const double radius = std::sqrt(-2.0 * std::log(uniform(bits[pair])));
+    const double angle = 2.0 * std::numbers::pi * uniform(bits[pair + 1]);
+    draws[pair] = radius * std::cos(angle);
+    draws[pair + 1] = radius * std::sin(angle);
+  }
+  return draws;
 }
 
 uint64_t RandomSeed() {

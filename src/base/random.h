@@ -14,6 +14,10 @@ std::array<uint32_t, 4> Philox4x32(uint64_t key, std::array<uint32_t, 4> counter
 // A uniform double in [0, 1), 53 bits, for draw number `stream` at token `position` under `seed`.
 double UniformAt(uint64_t seed, uint64_t position, uint32_t stream = 0);
 
+// 4 independent standard normal draws from the bits there (Box and Muller, "A note on the
+// generation of random normal deviates", 1958), two from a pair of words; none is beyond 6.8.
+std::array<double, 4> NormalsAt(uint64_t key, std::array<uint32_t, 4> counter);
+
 // 64 bits from the operating system, for a request that names no seed.
 uint64_t RandomSeed();
 
