@@ -24,8 +24,7 @@ class GuardedOutput {
   static constexpr int64_t kGuard = 19;
 
   GuardedOutput(int64_t rows, int64_t width)
-      : rows_(rows),
-        width_(width),
+      : width_(width),
         cells_(static_cast<std::size_t>((rows + 1) * kGuard + rows * width), Guard()) {}
 
   float* data() { return cells_.data() + kGuard; }
@@ -53,7 +52,6 @@ class GuardedOutput {
     std::memcpy(&value, &bits, sizeof(value));
     return value;
   }
-  int64_t rows_;
   int64_t width_;
   std::vector<float> cells_;
 };
