@@ -27,8 +27,9 @@ class TaskFormat {
   // token of the solution weighs 1 and every token of the prompt `prompt_weight`.
   Sample Worked(const Problem& problem, float prompt_weight) const;
 
-  // What a model wrote behind the prompt, as Grade takes it: thinking, "</think>", reply; special
-  // tokens that end a reply are left out.
+  // What a model wrote behind the prompt, as Grade takes it: thinking, "</think>", reply, with the
+  // "<think>" in front that the prompt had where the template opens the thinking, so that thinking
+  // which does not end is seen; special tokens that end a reply are left out.
   std::string ReplyText(std::span<const int32_t> ids) const;
 
   // Ids that end a reply.
@@ -41,6 +42,7 @@ class TaskFormat {
   const ChatTemplate& template_;
   std::vector<int32_t> stops_;
   int32_t end_of_thinking_ = -1;
+  bool opens_thinking_ = false;  // prompts end within the thinking
 };
 
 }  // namespace fathom

@@ -1,8 +1,5 @@
 #include "train/trainer.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <string>
 
 #include "base/clock.h"
@@ -34,46 +31,7 @@ void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight
     if (weight.further > 0) report.mtp_loss += loss.further / weight.further;
     tape.Backward(loss.total);
   }
-  const std::span<const ExpertLoad> loads = model_.expert_loads();
-  loads_.resize(loads.size());
-  for (std::size_t i = 0; i < loads.size(); ++i) {
-    loads_[i].resize(loads[i].tokens.size());
-    for (std::size_t e = 0; e < loads_[i].size(); ++e) loads_[i][e] += loads[i].tokens[e];
-  }
-}
-
-void Trainer::CheckNumbers(const StepReport& report) const {
-  if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
-  const ParameterSet& parameters = model_.parameters();
-  std::string broken = "the loss alone";
-  for (std::size_t i = 0; i < parameters.shapes().size(); ++i) {
-    const std::span<const float> gradients = parameters.gradients(i);
-    if (std::ranges::all_of(gradients, [](float g) { return std::isfinite(g); })) continue;
-    broken = "first in the gradient of " + parameters.shapes()[i].name;
-    break;
-  }
-  throw Error(ErrorCode::kInternal,
-              "step " + std::to_string(report.step) + " has a value that is no number: " + broken,
-              "the last checkpoint is untouched; a lower learning rate may help");
-}
-
-void Trainer::MoveBiases(StepReport& report) {
-  const std::vector<RouterBias> biases = model_.router_biases();
-  for (std::size_t i = 0; i < loads_.size(); ++i) {
-    int64_t total = 0;
-    for (const int64_t tokens : loads_[i]) total += tokens;
-    const double mean = static_cast<double>(total) / static_cast<double>(loads_[i].size());
-    const int64_t most = *std::ranges::max_element(loads_[i]);
-    report.busiest_expert += static_cast<double>(most) / mean / static_cast<double>(loads_.size());
-    if (i >= biases.size()) continue;
-    for (std::size_t e = 0; e < loads_[i].size(); ++e) {
-      const auto tokens = static_cast<double>(loads_[i][e]);
-      const double step = tokens < mean   ? options_.bias_rate
-                          : tokens > mean ? -options_.bias_rate
-                                          : 0;
-      biases[i].values[e] += static_cast<float>(step);
-    }
-  }
+  counts_.Add(model_);
 }
 
 StepReport Trainer::Step() {
@@ -101,34 +59,26 @@ StepReport Trainer::Step() {
                 "every step needs a token, not the first of its sample, with a weight above 0");
   }
   model_.parameters().ClearGradients();
-  for (std::vector<int64_t>& load : loads_) std::ranges::fill(load, 0);
+  counts_.Clear();
   for (const SampleBatch& batch : batches) Accumulate(batch, weight, sequences, report);
-  report.gradient_norm = GradientNorm(pool_, model_.parameters());
-  CheckNumbers(report);
-  optimiser_.Step(pool_, model_.parameters(), report.learning_rate,
-                  ClipScale(report.gradient_norm, options_.largest_norm));
-  MoveBiases(report);
+  report.gradient_norm =
+      ApplyGradients(pool_, model_.parameters(), optimiser_, report.step, report.loss,
+                     report.learning_rate, options_.largest_norm);
+  counts_.MoveBiases(model_, options_.bias_rate);
+  report.busiest_expert = counts_.Busiest();
   samples_taken_ = next;
   report.seconds = MonotonicSeconds() - start;
   return report;
 }
 
-std::vector<CheckpointSection> Trainer::Sections() const {
-  std::vector<CheckpointSection> sections = {{"parameters", model_.parameters().values()},
-                                             {"first moments", optimiser_.first_moments()},
-                                             {"second moments", optimiser_.second_moments()}};
-  for (const RouterBias& bias : model_.router_biases()) {
-    sections.push_back({bias.name, bias.values});
-  }
-  return sections;
-}
-
 void Trainer::Save(const std::filesystem::path& path, const std::string& fingerprint) const {
-  WriteCheckpoint(path, {fingerprint, optimiser_.steps(), samples_taken_}, Sections());
+  WriteCheckpoint(path, {fingerprint, optimiser_.steps(), samples_taken_},
+                  TrainingSections(model_, optimiser_));
 }
 
 void Trainer::Load(const std::filesystem::path& path, const std::string& fingerprint) {
-  const CheckpointHead head = ReadCheckpoint(path, fingerprint, Sections());
+  const CheckpointHead head =
+      ReadCheckpoint(path, fingerprint, TrainingSections(model_, optimiser_));
   optimiser_.Resume(head.steps);
   samples_taken_ = head.samples;
 }

@@ -5,13 +5,12 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "base/thread_pool.h"
 #include "models/training/trainable.h"
 #include "train/adamw.h"
-#include "train/checkpoint.h"
 #include "train/language_loss.h"
+#include "train/optimiser_step.h"
 #include "train/samples.h"
 #include "train/schedule.h"
 
@@ -63,10 +62,6 @@ class Trainer {
  private:
   void Accumulate(const SampleBatch& batch, const PredictedWeight& weight, int64_t sequences,
                   StepReport& report);
-  void CheckNumbers(const StepReport& report) const;
-  void MoveBiases(StepReport& report);
-  // All that a checkpoint holds.
-  std::vector<CheckpointSection> Sections() const;
 
   TrainableModel& model_;
   const SampleSource& samples_;
@@ -75,7 +70,7 @@ class Trainer {
   autograd::Arena arena_;
   AdamW optimiser_;
   int64_t samples_taken_ = 0;
-  std::vector<std::vector<int64_t>> loads_;  // [layers with experts][experts] of the step
+  ExpertCounts counts_;
 };
 
 }  // namespace fathom

@@ -125,9 +125,11 @@ class TrainableDeepseek final : public TrainableModel {
         tape,
         autograd::Normalize(tape, hidden, Leaf(tape, "model.norm.weight"), config_.rms_epsilon),
         head);
-    if (config_.mtp_layers > 0) {
+    if (config_.mtp_layers > 0 && options.predict_further) {
       FollowTokens(batch);
       pass.mtp_logits = Predict(tape, step, hidden, embedding, head);
+    } else if (config_.mtp_layers > 0) {
+      loads_.back() = {};
     }
     return pass;
   }

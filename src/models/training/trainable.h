@@ -29,6 +29,8 @@ struct ExpertLoad {
 struct TrainingOptions {
   double balance_factor = 0;  // alpha of the sequence-wise balance loss (eq. 17)
   bool recompute = true;      // keep no more of a layer than what goes into it
+  // Whether layers that predict further run; without, they have no logits and no loads.
+  bool predict_further = true;
 };
 
 // What one pass leaves; logits belong to the tape.
