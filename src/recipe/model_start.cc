@@ -1,6 +1,7 @@
 #include "recipe/model_start.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/sha256.h"
+#include "base/system_memory.h"
+#include "convert/model_plan.h"
+#include "convert/shape.h"
 #include "formats/hf_directory.h"
 #include "formats/hf_json.h"
 #include "loader/hf_tokenizer.h"
@@ -38,6 +42,27 @@ ModelFile ConfigFile(const fs::path& path, const std::string& text) {
   return ModelFile({}, std::move(metadata), {}, ModelFileKind::kHuggingFace, path);
 }
 
+// A configuration is small whatever it describes: one that no memory holds is refused before any is
+// taken, since what is taken is there only when it is written to.
+void CheckMemory(const ModelFile& config) {
+  constexpr double kBytes = 16;  // of a parameter: value, gradient, and AdamW's two moments
+  double elements = 0;
+  for (const DirectoryTensor& tensor : PlanModel(ParseShape(config), true).directory) {
+    double part = 1;
+    for (const int64_t dimension : tensor.shape) part *= static_cast<double>(dimension);
+    elements += part;
+  }
+  const double have = static_cast<double>(AvailableMemoryBytes());
+  if (elements * kBytes <= have) return;
+  constexpr double kGigabyte = 1e9;
+  throw Error(ErrorCode::kOutOfMemory,
+              config.path().string() + ": " + std::to_string(std::llround(elements / 1e6)) +
+                  " million parameters take " +
+                  std::to_string(std::llround(elements * kBytes / kGigabyte)) +
+                  " GB to be trained, " + std::to_string(std::llround(have / kGigabyte)) +
+                  " GB are there");
+}
+
 std::unique_ptr<TrainableModel> NewModel(const ModelFile& config, uint64_t seed) {
   const std::string& type = config.RequireString("model_type");
   if (type != "deepseek_v3" && type != "deepseek_v2") {
@@ -53,7 +78,7 @@ std::unique_ptr<TrainableModel> NewModel(const ModelFile& config, uint64_t seed)
   if (parsed.may_tie_head) {
     config.FailKeyUnsupported("tie_word_embeddings", "is true, expected false for training");
   }
-  // Its weights alone; activations come on top.
+  CheckMemory(config);
   auto model = deepseek::MakeTrainable(parsed);
   Initialise(model->parameters(),
              {.standard_deviation = config.RequireNumber("initializer_range"), .seed = seed});

@@ -9,7 +9,9 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/thread_pool.h"
+#include "convert/part_file.h"
 #include "loader/folder_lock.h"
+#include "recipe/curves.h"
 #include "recipe/model_start.h"
 #include "recipe/task_format.h"
 #include "recipe/task_samples.h"
@@ -105,7 +107,7 @@ class Run {
     log_.emplace(folder_ / "log.jsonl", resumed ? trainer_.steps_done() : TrainingLog::kNothing);
     if (hooks_.begin) {
       hooks_.begin({started_.model->parameters().elements(), recipe_.trainer.step_tokens, steps,
-                    trainer_.steps_done(), pool_.size()});
+                    trainer_.steps_done(), pool_.threads()});
     }
     while (trainer_.steps_done() < steps) {
       if (hooks_.stop && hooks_.stop()) {
@@ -153,7 +155,21 @@ class Run {
                                        : error.hint());
     }
     saved_ = trainer_.steps_done();
+    DrawCurves();
     if (hooks_.saved) hooks_.saved(saved_);
+  }
+
+  void DrawCurves() const {
+    if (!log_) return;
+    const std::vector<CurvePanel> panels = PanelsOf(log_->entries());
+    const std::string svg =
+        CurvesSvg(folder_.filename().string(),
+                  "after " + std::to_string(saved_) + " steps of " +
+                      std::to_string(recipe_.trainer.schedule.steps),
+                  panels);
+    PartFile file(folder_ / "curves.svg", svg.size(), "");
+    file.Write(0, std::as_bytes(std::span(svg)));
+    file.Publish();
   }
 
   // A step and what belongs to it. What is logged of a step comes before its checkpoint, so that a
@@ -167,6 +183,10 @@ class Run {
                     {"gradient_norm", report.gradient_norm},
                     {"tokens", static_cast<double>(report.tokens)},
                     {"seconds", report.seconds}}};
+    if (report.seconds > 0) {
+      entry.numbers.emplace_back("tokens_per_second",
+                                 static_cast<double>(report.tokens) / report.seconds);
+    }
     if (report.mtp_loss > 0) entry.numbers.emplace_back("mtp_loss", report.mtp_loss);
     if (report.busiest_expert > 0) {
       entry.numbers.emplace_back("busiest_expert", report.busiest_expert);

@@ -2,6 +2,7 @@
 // and the trained model at the end.
 //
 //   FOLDER/log.jsonl       a line a step and evaluation (training_log.h)
+//   FOLDER/curves.svg      the same as a picture, as of the last checkpoint (curves.h)
 //   FOLDER/checkpoint.bin  what a run goes on from (train/checkpoint.h)
 //   FOLDER/model/          the trained model; there once the last step is made
 //
