@@ -148,9 +148,12 @@ void ParseTrain(TomlReader& root, TrainingRecipe& recipe) {
   const auto batch_tokens = train.Integer("batch_tokens", 2, kMostTokens);
   schedule.warmup_steps = train.Integer("warmup_steps", 0, kMostSteps).value_or(0);
   schedule.final_share = train.Number("final_share", 0, 1).value_or(schedule.final_share);
-  train.Choice("optimiser", {"adamw"});
+  options.optimiser_kind = train.Choice("optimiser", {"adamw", "muon"}).value_or(0) == 0
+                               ? OptimiserKind::kAdamW
+                               : OptimiserKind::kMuon;
   options.optimiser.weight_decay =
       train.Number("weight_decay", 0, 1).value_or(options.optimiser.weight_decay);
+  options.muon.weight_decay = options.optimiser.weight_decay;
   options.largest_norm = train.Number("clip", 1e-6, 1e6).value_or(options.largest_norm);
   options.mtp_factor = train.Number("mtp_factor", 0, 10).value_or(options.mtp_factor);
   options.balance_factor = train.Number("balance_factor", 0, 1).value_or(options.balance_factor);
@@ -252,6 +255,8 @@ OrderedJson StepSettings(const TrainingRecipe& recipe) {
   settings["train.final_share"] = train.schedule.final_share;
   settings["train.step_tokens"] = train.step_tokens;
   settings["train.batch_tokens"] = train.batch_tokens;
+  settings["train.optimiser"] =
+      train.optimiser_kind == OptimiserKind::kAdamW ? "adamw" : "muon";
   settings["train.weight_decay"] = train.optimiser.weight_decay;
   settings["train.clip"] = train.largest_norm;
   settings["train.mtp_factor"] = train.mtp_factor;

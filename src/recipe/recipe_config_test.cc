@@ -98,7 +98,9 @@ TEST(RecipeConfig, EveryKeyOfATraining) {
   EXPECT_EQ(train.schedule.final_share, 0.05);
   EXPECT_EQ(train.step_tokens, 8192);
   EXPECT_EQ(train.batch_tokens, 4096);
+  EXPECT_EQ(train.optimiser_kind, OptimiserKind::kAdamW);
   EXPECT_EQ(train.optimiser.weight_decay, 0.2);
+  EXPECT_EQ(train.muon.weight_decay, 0.2);
   EXPECT_EQ(train.largest_norm, 2);
   EXPECT_EQ(train.mtp_factor, 0.2);
   EXPECT_EQ(train.balance_factor, 0.001);
@@ -214,6 +216,7 @@ TEST(RecipeConfig, StepSettingsHaveAllThatChangesAStep) {
            {"learning_rate = 3e-3", "learning_rate = 4e-3"},
            {"warmup_steps = 50", "warmup_steps = 51"},
            {"final_share = 0.05", "final_share = 0.06"},
+           {"\"adamw\"", "\"muon\""},
            {"weight_decay = 0.2", "weight_decay = 0.3"},
            {"clip = 2", "clip = 3"},
            {"mtp_factor = 0.2", "mtp_factor = 0.3"},

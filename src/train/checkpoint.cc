@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -101,6 +102,23 @@ std::string_view HeadTextOf(Reader& reader) {
   return reader.Text(reader.Number());
 }
 
+// The first section that is another one. Another optimiser shows in the names of its state.
+[[noreturn]] void FailOfSections(const Reader& reader, std::string_view head,
+                                 std::span<const CheckpointSection> sections) {
+  const Json json = ParseJson(head, "head");
+  const auto table = json.find("sections");
+  if (table != json.end() && table->is_array()) {
+    for (std::size_t i = 0; i < std::min(table->size(), sections.size()); ++i) {
+      const Json& entry = table->at(i);
+      const Json name = entry.is_object() ? entry.value("name", Json()) : Json();
+      if (name == sections[i].name) continue;
+      reader.Fail("holds " + DumpJson(name) + " where '" + sections[i].name +
+                  "' is expected: it is of another model or optimiser");
+    }
+  }
+  reader.Fail("holds other parameters than the model has");
+}
+
 }  // namespace
 
 void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& head,
@@ -139,7 +157,7 @@ CheckpointHead ReadCheckpoint(const std::filesystem::path& path, const std::stri
   if (head.fingerprint != fingerprint) {
     reader.Fail("belongs to another training: model, data or options are not the same");
   }
-  if (text != HeadText(head, sections)) reader.Fail("holds other parameters than the model has");
+  if (text != HeadText(head, sections)) FailOfSections(reader, text, sections);
   uint64_t bytes = 0;
   for (const CheckpointSection& section : sections) bytes += section.values.size_bytes();
   if (reader.left() != bytes + kDigestBytes) reader.Fail("has another size than it says");
