@@ -34,16 +34,15 @@ int TrainTokenizerCommand(const TrainFlags& flags) {
   const TaskMixture mixture(recipe.data.tasks, Split::kTrain, recipe.data.seed);
   InterruptScope interrupts;
   ProgressLine line;
-  const TokenizerSpec spec =
-      TrainTokenizer(mixture, {.vocabulary = recipe.vocabulary,
-                               .problems = recipe.problems,
-                               .progress = [&](int64_t done) {
-                                 if (interrupts.pending()) {
-                                   throw Error(ErrorCode::kCancelled, "interrupted");
-                                 }
-                                 line.Show("reading problem " + std::to_string(done) + " of " +
-                                           std::to_string(recipe.problems));
-                               }});
+  const TokenizerSpec spec = TrainTokenizer(
+      mixture,
+      {.vocabulary = recipe.vocabulary, .problems = recipe.problems, .progress = [&](int64_t done) {
+         if (interrupts.pending()) {
+           throw Error(ErrorCode::kCancelled, "interrupted");
+         }
+         line.Show("reading problem " + std::to_string(done) + " of " +
+                   std::to_string(recipe.problems));
+       }});
   line.Clear();
   const std::string size = std::to_string(spec.tokens.size()) + " tokens";
   if (HasTokenizer(spec, recipe.folder)) {
@@ -66,8 +65,7 @@ std::string CountText(double count) {
 }
 
 std::string PlanText(const TrainingPlan& plan, const fs::path& folder) {
-  const double tokens =
-      static_cast<double>(plan.steps) * static_cast<double>(plan.step_tokens);
+  const double tokens = static_cast<double>(plan.steps) * static_cast<double>(plan.step_tokens);
   std::string text = CountText(static_cast<double>(plan.parameters)) + " parameters, " +
                      std::to_string(plan.steps) + " steps, at least " + CountText(tokens) +
                      " tokens, " + std::to_string(plan.threads) +
@@ -79,8 +77,8 @@ std::string PlanText(const TrainingPlan& plan, const fs::path& folder) {
 }
 
 std::string HeldOutText(int64_t steps, const HeldOutLoss& measured) {
-  std::string text = "step " + std::to_string(steps) + ": held-out loss " +
-                     Significant(measured.loss);
+  std::string text =
+      "step " + std::to_string(steps) + ": held-out loss " + Significant(measured.loss);
   if (measured.mtp_loss > 0) text += ", of the token behind " + Significant(measured.mtp_loss);
   return text + ", " + Significant(100 * measured.accuracy) + "% of tokens likeliest";
 }
@@ -123,9 +121,7 @@ int TrainModelCommand(const TrainFlags& flags, TrainingKind kind) {
   ProgressLine line;
   StepText text(recipe.trainer.schedule.steps);
   TrainingHooks hooks;
-  hooks.begin = [&](const TrainingPlan& plan) {
-    PrintLine(PlanText(plan, recipe.output.folder));
-  };
+  hooks.begin = [&](const TrainingPlan& plan) { PrintLine(PlanText(plan, recipe.output.folder)); };
   hooks.step = [&](const StepReport& report) { line.Show(text.Of(report)); };
   hooks.evaluated = [&](int64_t steps, const HeldOutLoss& measured) {
     line.Clear();
@@ -196,15 +192,16 @@ void AddTrain(CLI::App& app, Context& context) {
           "  fathom train tokenizer recipes/nano/tokenizer.toml",
           /*threads=*/false, TrainTokenizerCommand);
   const std::string goes_on =
-      "Writes a log (log.jsonl), curves (curves.svg), checkpoints and at the end the folder model/,\n"
-      "which 'fathom run' opens. What was stopped, even by kill -9, goes on from its last checkpoint\n"
+      "Writes a log (log.jsonl), curves (curves.svg), checkpoints and at the end the folder "
+      "model/,\n"
+      "which 'fathom run' opens. What was stopped, even by kill -9, goes on from its last "
+      "checkpoint\n"
       "when the same command is given again, and ends with the same bits.\n"
       "Example:\n";
-  AddPart(*train, context, "pretrain", "Train a model from nothing, or go on with one",
-          goes_on + "  fathom train pretrain recipes/nano/pretrain.toml", /*threads=*/true,
-          [](const TrainFlags& flags) {
-            return TrainModelCommand(flags, TrainingKind::kPretrain);
-          });
+  AddPart(
+      *train, context, "pretrain", "Train a model from nothing, or go on with one",
+      goes_on + "  fathom train pretrain recipes/nano/pretrain.toml", /*threads=*/true,
+      [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kPretrain); });
   AddPart(*train, context, "sft", "Fine-tune a model on worked solutions",
           goes_on + "  fathom train sft recipes/nano/sft.toml", /*threads=*/true,
           [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kSft); });

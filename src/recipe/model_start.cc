@@ -165,8 +165,9 @@ StartedModel GoOn(const ModelRecipe& recipe, Format type) {
   const fs::path& folder = recipe.start;
   const ModelFile file = OpenHuggingFaceDirectory(folder);
   if (file.Find("quantization_config.quant_method") != nullptr) {
-    file.FailKeyUnsupported("quantization_config", "is there, expected weights that are not "
-                                                   "quantised for training");
+    file.FailKeyUnsupported("quantization_config",
+                            "is there, expected weights that are not "
+                            "quantised for training");
   }
   std::optional<TokenizerSpec> spec = HfTokenizerSpecOf(file);
   if (!spec) {
@@ -184,8 +185,8 @@ StartedModel GoOn(const ModelRecipe& recipe, Format type) {
     }
   }
   TakeTokenizer(started, *std::move(spec), folder);
-  TakeConfig(started,
-             ModelFile({}, file.metadata(), {}, ModelFileKind::kHuggingFace, folder), json);
+  TakeConfig(started, ModelFile({}, file.metadata(), {}, ModelFileKind::kHuggingFace, folder),
+             json);
   std::string digests;
   for (const MappedFile& shard : file.shards()) digests += Sha256OfFile(shard.path());
   started.identities["start"] = Sha256OfText(digests);

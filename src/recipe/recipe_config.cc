@@ -68,8 +68,7 @@ void AddFamily(TomlReader& families, const Family& family, std::optional<double>
     for (int level = 1; level <= family.levels; ++level) levels.push_back(level);
   }
   for (const int64_t level : levels) {
-    tasks.push_back(
-        {name, static_cast<int>(level), *weight / static_cast<double>(levels.size())});
+    tasks.push_back({name, static_cast<int>(level), *weight / static_cast<double>(levels.size())});
   }
 }
 
@@ -255,8 +254,7 @@ OrderedJson StepSettings(const TrainingRecipe& recipe) {
   settings["train.final_share"] = train.schedule.final_share;
   settings["train.step_tokens"] = train.step_tokens;
   settings["train.batch_tokens"] = train.batch_tokens;
-  settings["train.optimiser"] =
-      train.optimiser_kind == OptimiserKind::kAdamW ? "adamw" : "muon";
+  settings["train.optimiser"] = train.optimiser_kind == OptimiserKind::kAdamW ? "adamw" : "muon";
   settings["train.weight_decay"] = train.optimiser.weight_decay;
   settings["train.clip"] = train.largest_norm;
   settings["train.mtp_factor"] = train.mtp_factor;

@@ -22,8 +22,8 @@ struct DataRecipe {
   uint64_t seed = 1;
   // "other_families", [data.families]: relative weights of families, and which of their levels.
   std::vector<MixtureEntry> tasks;
-  SampleForms forms;          // [data.forms]
-  double prompt_weight = 0;   // of a question's tokens in the loss; a solution's weigh 1
+  SampleForms forms;         // [data.forms]
+  double prompt_weight = 0;  // of a question's tokens in the loss; a solution's weigh 1
 };
 
 // [tokenizer] and [data] of 'fathom train tokenizer'.

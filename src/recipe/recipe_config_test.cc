@@ -166,14 +166,12 @@ TEST(RecipeConfig, WhatIsWrongIsNamed) {
 }
 
 TEST(RecipeConfig, NoFamilyAtAllIsRefused) {
-  const std::string text =
-      "[tokenizer]\n[data]\nother_families = 0\n[output]\nfolder = 't'\n";
+  const std::string text = "[tokenizer]\n[data]\nother_families = 0\n[output]\nfolder = 't'\n";
   try {
     ParseTokenizerRecipe(text, "f");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.message(),
-              "f:2: 'data.families' leaves no family: none has a weight above 0");
+    EXPECT_EQ(error.message(), "f:2: 'data.families' leaves no family: none has a weight above 0");
   }
 }
 
@@ -193,36 +191,36 @@ TEST(RecipeConfig, ATokenizer) {
 
 TEST(RecipeConfig, StepSettingsHaveAllThatChangesAStep) {
   const auto settings = [](std::string_view from, std::string_view to) {
-    return StepSettings(ParseTrainingRecipe(Replaced(std::string(kWhole), from, to), "f",
-                                            TrainingKind::kPretrain));
+    return StepSettings(
+        ParseTrainingRecipe(Replaced(std::string(kWhole), from, to), "f", TrainingKind::kPretrain));
   };
   const OrderedJson whole = settings("steps", "steps");
-  for (const auto& [from, to] : std::map<std::string, std::string>{
-           {"threads = 2", "threads = 1"},
-           {"every = 100", "every = 10"},
-           {"recompute = true", "recompute = false"},
-           {"checkpoint_every = 25", "checkpoint_every = 2"}}) {
+  for (const auto& [from, to] :
+       std::map<std::string, std::string>{{"threads = 2", "threads = 1"},
+                                          {"every = 100", "every = 10"},
+                                          {"recompute = true", "recompute = false"},
+                                          {"checkpoint_every = 25", "checkpoint_every = 2"}}) {
     EXPECT_EQ(settings(from, to), whole) << from;
   }
-  for (const auto& [from, to] : std::map<std::string, std::string>{
-           {"seed = 7", "seed = 8"},
-           {"prompt_weight = 0.5", "prompt_weight = 0"},
-           {"families.addition = 3", "families.addition = 4"},
-           {"levels = [2]", "levels = [1]"},
-           {"text = 1", "answers = 1"},
-           {"steps = 1000", "steps = 1001"},
-           {"step_tokens = 8192", "step_tokens = 8193"},
-           {"batch_tokens = 4096", "batch_tokens = 4097"},
-           {"learning_rate = 3e-3", "learning_rate = 4e-3"},
-           {"warmup_steps = 50", "warmup_steps = 51"},
-           {"final_share = 0.05", "final_share = 0.06"},
-           {"\"adamw\"", "\"muon\""},
-           {"weight_decay = 0.2", "weight_decay = 0.3"},
-           {"clip = 2", "clip = 3"},
-           {"mtp_factor = 0.2", "mtp_factor = 0.3"},
-           {"balance_factor = 0.001", "balance_factor = 0.002"},
-           {"bias_rate = 0.002", "bias_rate = 0.003"},
-           {"seed = 9", "seed = 10"}}) {
+  for (const auto& [from, to] :
+       std::map<std::string, std::string>{{"seed = 7", "seed = 8"},
+                                          {"prompt_weight = 0.5", "prompt_weight = 0"},
+                                          {"families.addition = 3", "families.addition = 4"},
+                                          {"levels = [2]", "levels = [1]"},
+                                          {"text = 1", "answers = 1"},
+                                          {"steps = 1000", "steps = 1001"},
+                                          {"step_tokens = 8192", "step_tokens = 8193"},
+                                          {"batch_tokens = 4096", "batch_tokens = 4097"},
+                                          {"learning_rate = 3e-3", "learning_rate = 4e-3"},
+                                          {"warmup_steps = 50", "warmup_steps = 51"},
+                                          {"final_share = 0.05", "final_share = 0.06"},
+                                          {"\"adamw\"", "\"muon\""},
+                                          {"weight_decay = 0.2", "weight_decay = 0.3"},
+                                          {"clip = 2", "clip = 3"},
+                                          {"mtp_factor = 0.2", "mtp_factor = 0.3"},
+                                          {"balance_factor = 0.001", "balance_factor = 0.002"},
+                                          {"bias_rate = 0.002", "bias_rate = 0.003"},
+                                          {"seed = 9", "seed = 10"}}) {
     EXPECT_NE(settings(from, to), whole) << from;
   }
 }

@@ -113,7 +113,8 @@ std::vector<std::pair<std::string, std::string>> TokenizerFiles(const TokenizerS
   config["clean_up_tokenization_spaces"] = false;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   if (!spec.chat_template.empty()) config["chat_template"] = spec.chat_template;
-  return {{"tokenizer.json", TokenizerJson(spec)}, {"tokenizer_config.json", config.dump(2) + "\n"}};
+  return {{"tokenizer.json", TokenizerJson(spec)},
+          {"tokenizer_config.json", config.dump(2) + "\n"}};
 }
 
 void WriteTokenizer(const TokenizerSpec& spec, const fs::path& folder) {

@@ -95,11 +95,13 @@ TEST_F(TokenizerTrainingTest, TheTemplateIsThatOfR1) {
       {.role = Role::kAssistant, .content = "<think>\nEasy.\n</think>\n\nIt is **2**."},
       {.role = Role::kUser, .content = "2 + 2?"}};
   EXPECT_EQ(Joined(chat->Render(talk)),
-            begin + "Be kind.<｜User｜>1 + 1?<｜Assistant｜>\n\nIt is **2**."
-                    "<｜end▁of▁sentence｜><｜User｜>2 + 2?<｜Assistant｜><think>\n");
+            begin +
+                "Be kind.<｜User｜>1 + 1?<｜Assistant｜>\n\nIt is **2**."
+                "<｜end▁of▁sentence｜><｜User｜>2 + 2?<｜Assistant｜><think>\n");
   EXPECT_EQ(Joined(chat->Render(talk, {.add_generation_prompt = false})),
-            begin + "Be kind.<｜User｜>1 + 1?<｜Assistant｜>\n\nIt is **2**."
-                    "<｜end▁of▁sentence｜><｜User｜>2 + 2?");
+            begin +
+                "Be kind.<｜User｜>1 + 1?<｜Assistant｜>\n\nIt is **2**."
+                "<｜end▁of▁sentence｜><｜User｜>2 + 2?");
   try {
     chat->Render({{.role = Role::kTool, .content = "x"}});
     FAIL();

@@ -1,12 +1,13 @@
-// The one file that knows toml++. Its tree becomes one of our own, which remembers lines and nothing
-// of the library.
+// The one file that knows toml++. Its tree becomes one of our own, which remembers lines and
+// nothing of the library.
 #include "recipe/toml_reader.h"
+
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
-#include <toml++/toml.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -93,8 +94,8 @@ TomlValue ParseToml(std::string_view text, const std::string& source) {
     return root;
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kInvalidFile,
-                Place(source, static_cast<int>(error.source().begin.line)) + "is no TOML: " +
-                    Plain(error.description()));
+                Place(source, static_cast<int>(error.source().begin.line)) +
+                    "is no TOML: " + Plain(error.description()));
   }
 }
 

@@ -67,7 +67,9 @@ TEST(Toml, WrongTypesAndRangesNameThePlaceTheKeyAndBothValues) {
             is("2: 'count' is an integer, expected true or false"));
   EXPECT_EQ(Failure([&] { root.Text("part"); }),
             is("6: 'part' is a table, expected a text in quotes"));
-  EXPECT_EQ(Failure([&] { root.Choice("name", {"x", "y"}); }),
+  EXPECT_EQ(Failure([&] {
+              root.Choice("name", {"x", "y"});
+            }),
             is("4: 'name' is 'a \\xc3\\xa9', expected \"x\" or \"y\""));
   TomlReader part = *root.Table("part");
   EXPECT_EQ(Failure([&] { part.Integers("list", 1, 2); }),
@@ -96,7 +98,9 @@ TEST(Toml, WhatNobodyAskedForIsRefusedWithItsNearestName) {
             "nearest that is: train.learning_rate)");
   root.Finish();
   TomlReader other(file, "f.toml");
-  EXPECT_THAT(Failure([&] { other.Expect({"steps", "trains"}); }),
+  EXPECT_THAT(Failure([&] {
+                other.Expect({"steps", "trains"});
+              }),
               EndsWith("f.toml:2: 'train' is a table that is not known (the nearest that is: "
                        "trains)"));
 }
