@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mapped_file.h"
 #include "convert/part_file.h"
 #include "convert/part_folder.h"
 #include "formats/model_file.h"
@@ -124,6 +125,17 @@ void WriteTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
     file.Publish();
   }
   part.Publish();
+}
+
+bool HasTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
+  const auto files = TokenizerFiles(spec);
+  return std::ranges::all_of(files, [&](const auto& file) {
+    std::error_code ignored;
+    const fs::path path = folder / file.first;
+    if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return false;
+    const MappedFile there = MappedFile::Open(path);
+    return std::ranges::equal(there.bytes(), std::as_bytes(std::span(file.second)));
+  });
 }
 
 TokenizerSpec ReadTokenizer(const fs::path& folder) {

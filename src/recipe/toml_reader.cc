@@ -253,6 +253,11 @@ void TomlReader::Finish() const {
   }
 }
 
+void TomlReader::Expect(std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys) Ask(key);
+  Finish();
+}
+
 std::size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
