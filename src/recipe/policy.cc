@@ -35,8 +35,7 @@ std::vector<NamedTensor> TensorsOf(const TrainableModel& model) {
     }
   }
   for (const RouterBias& bias : model.router_biases()) {
-    tensors.push_back(
-        ViewOf(bias.name, bias.values, {static_cast<int64_t>(bias.values.size())}));
+    tensors.push_back(ViewOf(bias.name, bias.values, {static_cast<int64_t>(bias.values.size())}));
   }
   return tensors;
 }

@@ -1,6 +1,5 @@
 #include "recipe/rollouts.h"
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -100,8 +99,8 @@ class Sampling {
       request.max_tokens = options_.max_tokens;
       request.sampling.temperature = options_.temperature;
       request.sampling.top_p = options_.top_p;
-      request.sampling.seed = RolloutSeed(options_.seed, step_,
-                                          static_cast<int64_t>(piece.prompt), piece.sample);
+      request.sampling.seed =
+          RolloutSeed(options_.seed, step_, static_cast<int64_t>(piece.prompt), piece.sample);
       request.stop_ids.assign(stops_.begin(), stops_.end());
       request.top_logprobs = 0;
       rollout = &results_[piece.prompt][static_cast<std::size_t>(piece.sample)];
@@ -128,11 +127,11 @@ class Sampling {
   std::vector<Ended> Wait() {
     std::unique_lock lock(mailbox_->mutex);
     mailbox_->came.wait_for(lock, kPatience, [&] { return !mailbox_->ended.empty(); });
+    running_ -= mailbox_->ended.size();
     return std::exchange(mailbox_->ended, {});
   }
 
   void Take(Ended ended) {
-    --running_;
     if (ended.error) throw *ended.error;
     if (ended.piece.sample == kPromptAlone) {
       for (int64_t i = 0; i < options_.samples; ++i) ready_.push_back({ended.piece.prompt, i});
@@ -146,9 +145,8 @@ class Sampling {
 
   // Sinks write into the results, so none may run on when these go.
   void EndAll() {
-    if (running_ == 0) return;
     for (const auto& ticket : tickets_) ticket->Cancel();
-    while (running_ > 0) running_ -= std::min(running_, Wait().size());
+    while (running_ > 0) Wait();
   }
 
   Engine& engine_;
@@ -169,9 +167,9 @@ class Sampling {
 
 uint64_t RolloutSeed(uint64_t seed, int64_t step, int64_t prompt, int64_t sample) {
   const auto number = static_cast<uint64_t>(step);
-  const auto bits = Philox4x32(
-      seed, {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32),
-             static_cast<uint32_t>(prompt), static_cast<uint32_t>(sample)});
+  const auto bits =
+      Philox4x32(seed, {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32),
+                        static_cast<uint32_t>(prompt), static_cast<uint32_t>(sample)});
   return bits[0] | (static_cast<uint64_t>(bits[1]) << 32);
 }
 

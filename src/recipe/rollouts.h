@@ -16,7 +16,7 @@
 namespace fathom {
 
 struct RolloutOptions {
-  int64_t samples = 16;     // of each prompt: G of GRPO
+  int64_t samples = 16;      // of each prompt: G of GRPO
   int64_t max_tokens = 512;  // of a reply, what ends it included
   float temperature = 1.0F;  // 0: greedy
   float top_p = 1.0F;
