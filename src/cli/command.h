@@ -50,6 +50,7 @@ void AddScore(CLI::App& app, Context& context);
 void AddServe(CLI::App& app, Context& context);
 void AddSynth(CLI::App& app, Context& context);
 void AddTokenize(CLI::App& app, Context& context);
+void AddTrain(CLI::App& app, Context& context);
 void AddVersion(CLI::App& app, Context& context);
 
 }  // namespace fathom::cli

@@ -351,7 +351,7 @@ uint64_t ModelLibrary::Remove(std::string_view name) {
   std::optional<FolderLock> lock;
   const fs::path partial = PartialFolderOf(name);
   if (std::error_code ignored; fs::is_directory(partial, ignored)) {
-    lock.emplace(partial, std::string(name));
+    lock.emplace(partial, "fetching " + std::string(name));
   }
   for (const fs::path& folder : {FolderOf(name), PartialFolderOf(name)}) {
     std::error_code failed;

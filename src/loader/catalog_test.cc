@@ -191,7 +191,7 @@ TEST(ModelLibraryTest, KeepsAModelThatIsBeingFetched) {
   const fs::path part = data.path() / "models/.tiny.partial/m.gguf.part";
   WriteFile(part, "12");
   {
-    const FolderLock fetching(part.parent_path(), "tiny");
+    const FolderLock fetching(part.parent_path(), "fetching tiny");
     const Error error = ErrorOf([&] { library.Remove("tiny"); });
     EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
     EXPECT_THAT(error.message(), HasSubstr("another process is fetching tiny"));

@@ -640,7 +640,7 @@ void Download(const std::vector<DownloadItem>& items, const fs::path& folder,
 InstalledModel PullModel(const ModelLibrary& library, const CatalogEntry& entry,
                          const std::string& endpoint, const DownloadOptions& options) {
   const fs::path staging = MakeStaging(library, entry);
-  const FolderLock lock(staging, entry.name);
+  const FolderLock lock(staging, "fetching " + entry.name);
   std::vector<DownloadItem> items;
   for (const CatalogFile& file : entry.files) {
     items.push_back({endpoint + "/" + EscapedPath(entry.repository) + "/resolve/" +
@@ -669,7 +669,7 @@ InstalledModel ImportModel(const ModelLibrary& library, const CatalogEntry& entr
   if (failed) throw SystemError(failed.value(), "cannot read " + source.string());
   CheckSource(entry, source, size, options);
   const fs::path staging = MakeStaging(library, entry);
-  const FolderLock lock(staging, entry.name);
+  const FolderLock lock(staging, "fetching " + entry.name);
   // What an unfinished download left is its own and stays when this fails.
   const bool fresh = std::distance(fs::directory_iterator(staging), {}) == 1;
   const fs::path target = staging / entry.files.front().path;

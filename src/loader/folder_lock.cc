@@ -13,7 +13,7 @@
 
 namespace fathom {
 
-FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& name) {
+FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& doing) {
   const std::filesystem::path path = folder / kFileName;
   file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file_ < 0) throw SystemError(errno, "cannot write in the folder " + folder.string());
@@ -23,7 +23,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& n
                        held.st_dev == there.st_dev && held.st_ino == there.st_ino;
   if (current) return;
   ::close(file_);
-  throw Error(ErrorCode::kUnavailable, "another process is fetching " + name,
+  throw Error(ErrorCode::kUnavailable, "another process is " + doing,
               "wait for it, or end it and run this command again");
 }
 

@@ -38,7 +38,8 @@ TaskFormat::TaskFormat(const Tokenizer& tokenizer, const ChatTemplate& chat_temp
   std::vector<TokenId> ends = {spec.eot, spec.eos};
   ends.insert(ends.end(), spec.stops.begin(), spec.stops.end());
   for (const TokenId id : ends) {
-    if (id >= 0 && std::find(stops_.begin(), stops_.end(), id) == stops_.end()) stops_.push_back(id);
+    if (id >= 0 && std::find(stops_.begin(), stops_.end(), id) == stops_.end())
+      stops_.push_back(id);
   }
   if (stops_.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "the tokenizer has no token that ends a reply",

@@ -29,8 +29,8 @@ struct Format {
 };
 
 const TokenizerSpec& SmallSpec() {
-  static const TokenizerSpec kSpec =
-      TrainTokenizer(TaskMixture(AllTasks(), Split::kTrain, 1), {.vocabulary = 700, .problems = 700});
+  static const TokenizerSpec kSpec = TrainTokenizer(TaskMixture(AllTasks(), Split::kTrain, 1),
+                                                    {.vocabulary = 700, .problems = 700});
   return kSpec;
 }
 
@@ -63,12 +63,12 @@ void ForProblems(int count, Body&& body) {
 TEST(TaskFormat, PromptAsksAndOpensTheThinking) {
   const Format& r = Reasoner();
   const Problem problem = TaskMixture({{"addition", 1, 1}}, Split::kTrain, 1).At(0);
-  EXPECT_EQ(r.Text(r.format.Prompt(problem)), "<｜begin▁of▁sentence｜><｜User｜>" +
-                                                  problem.question + "<｜Assistant｜><think>\n");
+  EXPECT_EQ(r.Text(r.format.Prompt(problem)),
+            "<｜begin▁of▁sentence｜><｜User｜>" + problem.question + "<｜Assistant｜><think>\n");
   const Sample sample = r.format.Worked(problem, 0.25F);
-  EXPECT_EQ(r.Text(sample.tokens),
-            "<｜begin▁of▁sentence｜><｜User｜>" + problem.question + "<｜Assistant｜><think>\n" +
-                problem.thinking + "\n</think>\n\n" + problem.reply + "<｜end▁of▁sentence｜>");
+  EXPECT_EQ(r.Text(sample.tokens), "<｜begin▁of▁sentence｜><｜User｜>" + problem.question +
+                                       "<｜Assistant｜><think>\n" + problem.thinking +
+                                       "\n</think>\n\n" + problem.reply + "<｜end▁of▁sentence｜>");
   const std::size_t prompt = r.format.Prompt(problem).size();
   ASSERT_EQ(sample.weights.size(), sample.tokens.size());
   for (std::size_t i = 0; i < sample.weights.size(); ++i) {
@@ -93,8 +93,8 @@ TEST(TaskFormat, EverySolutionIsGradedAsRightAndContinuesItsPrompt) {
       EXPECT_TRUE(verdict.correct && verdict.formatted) << reply;
       // Thinking that does not end is no answer, whatever stands in it.
       const auto end = std::find(all.begin(), all.end(), form->format.end_of_thinking());
-      EXPECT_FALSE(Grade(problem, form->format.ReplyText({all.begin() + std::ssize(prompt), end}))
-                       .correct);
+      EXPECT_FALSE(
+          Grade(problem, form->format.ReplyText({all.begin() + std::ssize(prompt), end})).correct);
     }
   });
 }

@@ -16,7 +16,8 @@ namespace {
 constexpr uint64_t kSeed = 5;
 
 TEST(TaskMixture, AProblemIsAFunctionOfItsNumberSplitAndSeed) {
-  const TaskMixture first(AllTasks(), Split::kTrain, kSeed), again(AllTasks(), Split::kTrain, kSeed);
+  const TaskMixture first(AllTasks(), Split::kTrain, kSeed),
+      again(AllTasks(), Split::kTrain, kSeed);
   const TaskMixture other(AllTasks(), Split::kTrain, kSeed + 1);
   std::set<std::string> questions;
   int same = 0;

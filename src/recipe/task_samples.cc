@@ -23,11 +23,10 @@ TaskSamples::TaskSamples(const TaskMixture& mixture, const TaskFormat& format,
       std::isfinite(total)) {
     return;
   }
-  throw Error(ErrorCode::kInvalidArgument, "the shares of the forms of samples are " +
-                                               std::to_string(forms.worked) + ", " +
-                                               std::to_string(forms.text) + " and " +
-                                               std::to_string(forms.answers) +
-                                               ", expected numbers from 0 on, one above 0");
+  throw Error(ErrorCode::kInvalidArgument,
+              "the shares of the forms of samples are " + std::to_string(forms.worked) + ", " +
+                  std::to_string(forms.text) + " and " + std::to_string(forms.answers) +
+                  ", expected numbers from 0 on, one above 0");
 }
 
 Sample TaskSamples::Plain(const std::string& text) const {

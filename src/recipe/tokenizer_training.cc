@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mapped_file.h"
 #include "convert/part_file.h"
 #include "convert/part_folder.h"
 #include "formats/model_file.h"
@@ -112,7 +113,8 @@ std::vector<std::pair<std::string, std::string>> TokenizerFiles(const TokenizerS
   config["clean_up_tokenization_spaces"] = false;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   if (!spec.chat_template.empty()) config["chat_template"] = spec.chat_template;
-  return {{"tokenizer.json", TokenizerJson(spec)}, {"tokenizer_config.json", config.dump(2) + "\n"}};
+  return {{"tokenizer.json", TokenizerJson(spec)},
+          {"tokenizer_config.json", config.dump(2) + "\n"}};
 }
 
 void WriteTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
@@ -124,6 +126,17 @@ void WriteTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
     file.Publish();
   }
   part.Publish();
+}
+
+bool HasTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
+  const auto files = TokenizerFiles(spec);
+  return std::ranges::all_of(files, [&](const auto& file) {
+    std::error_code ignored;
+    const fs::path path = folder / file.first;
+    if (!fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0) return false;
+    const MappedFile there = MappedFile::Open(path);
+    return std::ranges::equal(there.bytes(), std::as_bytes(std::span(file.second)));
+  });
 }
 
 TokenizerSpec ReadTokenizer(const fs::path& folder) {

@@ -39,6 +39,9 @@ std::vector<std::pair<std::string, std::string>> TokenizerFiles(const TokenizerS
 // is something of that name, kPermission, kNoSpace or kIo.
 void WriteTokenizer(const TokenizerSpec& spec, const std::filesystem::path& folder);
 
+// Whether the folder is there and holds this very tokenizer.
+bool HasTokenizer(const TokenizerSpec& spec, const std::filesystem::path& folder);
+
 // The one in a folder, with its roles and its chat template. Throws Error kNotFound where there is
 // none, else as the loader does.
 TokenizerSpec ReadTokenizer(const std::filesystem::path& folder);

@@ -1,12 +1,13 @@
-// The one file that knows toml++. Its tree becomes one of our own, which remembers lines and nothing
-// of the library.
+// The one file that knows toml++. Its tree becomes one of our own, which remembers lines and
+// nothing of the library.
 #include "recipe/toml_reader.h"
+
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
-#include <toml++/toml.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -93,8 +94,8 @@ TomlValue ParseToml(std::string_view text, const std::string& source) {
     return root;
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kInvalidFile,
-                Place(source, static_cast<int>(error.source().begin.line)) + "is no TOML: " +
-                    Plain(error.description()));
+                Place(source, static_cast<int>(error.source().begin.line)) +
+                    "is no TOML: " + Plain(error.description()));
   }
 }
 
@@ -251,6 +252,11 @@ void TomlReader::Finish() const {
     Fail(key, HasTable(key) ? "is a table that is not known" : "is a key that is not known",
          nearest.empty() ? "none is expected here" : "the nearest that is: " + NameOf(nearest));
   }
+}
+
+void TomlReader::Expect(std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys) Ask(key);
+  Finish();
 }
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {

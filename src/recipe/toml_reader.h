@@ -61,6 +61,8 @@ class TomlReader {
 
   // Refuses what nobody asked for, with its line and the nearest key that was asked for.
   void Finish() const;
+  // Refuses what is none of these keys likewise, before any of them is read.
+  void Expect(std::initializer_list<std::string_view> keys);
 
   // "FILE:LINE: 'table.key' MESSAGE", at the place of the key, or of the table without it.
   [[noreturn]] void Fail(std::string_view key, const std::string& message,

@@ -12,11 +12,14 @@ constexpr int64_t kBlock = 1 << 14;
 
 }  // namespace
 
-AdamW::AdamW(const ParameterSet& parameters, const AdamWOptions& options)
-    : options_(options),
-      size_(parameters.values().size()),
-      first_(parameters.values().size_bytes(), "the optimiser's first moments"),
-      second_(parameters.values().size_bytes(), "the optimiser's second moments") {}
+AdamW::AdamW(const ParameterSet& parameters, const AdamWOptions& options, AdamWCover cover)
+    : options_(options), cover_(cover) {
+  for (const ParameterShape& shape : parameters.shapes()) {
+    if (Covers(shape)) size_ += static_cast<std::size_t>(shape.elements());
+  }
+  first_ = Buffer(size_ * sizeof(float), "the optimiser's first moments");
+  second_ = Buffer(size_ * sizeof(float), "the optimiser's second moments");
+}
 
 void AdamW::Step(ThreadPool& pool, ParameterSet& parameters, double learning_rate,
                  double gradient_scale) {
@@ -32,6 +35,7 @@ void AdamW::Step(ThreadPool& pool, ParameterSet& parameters, double learning_rat
   float* v = second_.as<float>().data();
   for (std::size_t i = 0; i < parameters.shapes().size(); ++i) {
     const ParameterShape& shape = parameters.shapes()[i];
+    if (!Covers(shape)) continue;
     const bool decays = shape.kind == ParameterKind::kMatrix;
     const auto keep =
         static_cast<float>(1.0 - (decays ? learning_rate * options_.weight_decay : 0.0));

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "models/training/parameters.h"
 #include "tensor/buffer.h"
+#include "train/optimiser.h"
 
 namespace fathom {
 
@@ -17,26 +19,39 @@ struct AdamWOptions {
   double weight_decay = 0.1;  // of matrices; embedding, head, norms and biases do not decay
 };
 
-class AdamW {
+// Which parameters an AdamW moves.
+enum class AdamWCover : uint8_t {
+  kAll,
+  kAllButMatrices,  // ParameterKind::kMatrix is left to another optimiser
+};
+
+class AdamW final : public Optimiser {
  public:
-  AdamW(const ParameterSet& parameters, const AdamWOptions& options);
+  // Throws Error(kOutOfMemory) when there is no room for the moments.
+  AdamW(const ParameterSet& parameters, const AdamWOptions& options,
+        AdamWCover cover = AdamWCover::kAll);
 
-  // One step with the set's gradients times `gradient_scale`, at that learning rate.
   void Step(ThreadPool& pool, ParameterSet& parameters, double learning_rate,
-            double gradient_scale);
+            double gradient_scale) override;
 
-  int64_t steps() const { return steps_; }
-  // One value a parameter each; to be kept, and to be filled before Resume.
-  std::span<float> first_moments() const { return first_.as<float>().first(size_); }
-  std::span<float> second_moments() const { return second_.as<float>().first(size_); }
-  // Goes on behind that many steps.
-  void Resume(int64_t steps) { steps_ = steps; }
+  int64_t steps() const override { return steps_; }
+  // One value a parameter that is moved each, in the order of the set.
+  std::vector<CheckpointSection> Sections() const override {
+    return {{"first moments", first_.as<float>().first(size_)},
+            {"second moments", second_.as<float>().first(size_)}};
+  }
+  void Resume(int64_t steps) override { steps_ = steps; }
 
  private:
+  bool Covers(const ParameterShape& shape) const {
+    return cover_ == AdamWCover::kAll || shape.kind != ParameterKind::kMatrix;
+  }
+
   AdamWOptions options_;
+  AdamWCover cover_;
   int64_t steps_ = 0;
-  std::size_t size_;
-  Buffer first_, second_;  // moments, one of each a parameter
+  std::size_t size_ = 0;
+  Buffer first_, second_;  // moments, one of each a parameter that is moved
 };
 
 // The Euclidean norm of all gradients together, summed in one order.

@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -55,6 +56,7 @@ class Reader {
     return value;
   }
   std::size_t left() const { return rest_.size(); }
+  const MappedFile& file() const { return file_; }
 
   [[noreturn]] void Fail(const std::string& problem) const {
     throw Error(ErrorCode::kInvalidFile, file_.path().string() + ": " + problem,
@@ -82,6 +84,41 @@ CheckpointHead ReadHead(const Reader& reader, const Json& json) {
   return {fingerprint->get<std::string>(), count("steps"), count("samples")};
 }
 
+// Takes all up to the sections off a file that is whole; the text of its head.
+std::string_view HeadTextOf(Reader& reader) {
+  const std::span<const std::byte> bytes = reader.file().bytes();
+  if (bytes.size() < kPrefixBytes + kDigestBytes || reader.Text(kMagic.size()) != kMagic) {
+    reader.Fail("is not a checkpoint of training");
+  }
+  if (const uint64_t version = reader.Number(); version != kVersion) {
+    reader.Fail("has version " + std::to_string(version) + ", expected " +
+                std::to_string(kVersion));
+  }
+  Sha256 digest;
+  digest.Update(bytes.first(bytes.size() - kDigestBytes));
+  const std::string expected(reinterpret_cast<const char*>(bytes.last(kDigestBytes).data()),
+                             kDigestBytes);
+  if (digest.HexDigest() != expected) reader.Fail("is damaged: its checksum is another one");
+  return reader.Text(reader.Number());
+}
+
+// The first section that is another one. Another optimiser shows in the names of its state.
+[[noreturn]] void FailOfSections(const Reader& reader, std::string_view head,
+                                 std::span<const CheckpointSection> sections) {
+  const Json json = ParseJson(head, "head");
+  const auto table = json.find("sections");
+  if (table != json.end() && table->is_array()) {
+    for (std::size_t i = 0; i < std::min(table->size(), sections.size()); ++i) {
+      const Json& entry = table->at(i);
+      const Json name = entry.is_object() ? entry.value("name", Json()) : Json();
+      if (name == sections[i].name) continue;
+      reader.Fail("holds " + DumpJson(name) + " where '" + sections[i].name +
+                  "' is expected: it is of another model or optimiser");
+    }
+  }
+  reader.Fail("holds other parameters than the model has");
+}
+
 }  // namespace
 
 void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& head,
@@ -105,30 +142,22 @@ void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& he
   file.Publish();
 }
 
+CheckpointHead ReadCheckpointHead(const std::filesystem::path& path) {
+  const MappedFile file = MappedFile::Open(path);
+  Reader reader(file);
+  return ReadHead(reader, ParseJson(HeadTextOf(reader), path.string()));
+}
+
 CheckpointHead ReadCheckpoint(const std::filesystem::path& path, const std::string& fingerprint,
                               std::span<const CheckpointSection> sections) {
   const MappedFile file = MappedFile::Open(path);
   Reader reader(file);
-  if (file.bytes().size() < kPrefixBytes + kDigestBytes || reader.Text(kMagic.size()) != kMagic) {
-    reader.Fail("is not a checkpoint of training");
-  }
-  if (const uint64_t version = reader.Number(); version != kVersion) {
-    reader.Fail("has version " + std::to_string(version) + ", expected " +
-                std::to_string(kVersion));
-  }
-  Sha256 digest;
-  digest.Update(file.bytes().first(file.bytes().size() - kDigestBytes));
-  const std::string expected(reinterpret_cast<const char*>(file.bytes().last(kDigestBytes).data()),
-                             kDigestBytes);
-  if (digest.HexDigest() != expected) reader.Fail("is damaged: its checksum is another one");
-
-  const uint64_t head_bytes = reader.Number();
-  const std::string_view text = reader.Text(head_bytes);
+  const std::string_view text = HeadTextOf(reader);
   CheckpointHead head = ReadHead(reader, ParseJson(text, path.string()));
   if (head.fingerprint != fingerprint) {
     reader.Fail("belongs to another training: model, data or options are not the same");
   }
-  if (text != HeadText(head, sections)) reader.Fail("holds other parameters than the model has");
+  if (text != HeadText(head, sections)) FailOfSections(reader, text, sections);
   uint64_t bytes = 0;
   for (const CheckpointSection& section : sections) bytes += section.values.size_bytes();
   if (reader.left() != bytes + kDigestBytes) reader.Fail("has another size than it says");

@@ -29,6 +29,9 @@ struct CheckpointSection {
 void WriteCheckpoint(const std::filesystem::path& path, const CheckpointHead& head,
                      std::span<const CheckpointSection> sections);
 
+// What a file says of itself. Throws Error kNotFound, kInvalidFile for a damaged file, kIo.
+CheckpointHead ReadCheckpointHead(const std::filesystem::path& path);
+
 // Fills the sections, which must be those of the file in names and sizes. Throws Error kNotFound,
 // kInvalidFile for a damaged file or one of another fingerprint or other sections, kIo; sections
 // are then unchanged.

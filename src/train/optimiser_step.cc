@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "train/adamw.h"
 
 namespace fathom {
 
@@ -63,7 +64,7 @@ void CheckNumbers(const ParameterSet& parameters, int64_t step, double loss, dou
               "the last checkpoint is untouched; a lower learning rate may help");
 }
 
-double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, AdamW& optimiser, int64_t step,
+double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser, int64_t step,
                       double loss, double learning_rate, double largest_norm) {
   const double norm = GradientNorm(pool, parameters);
   CheckNumbers(parameters, step, loss, norm);
@@ -72,10 +73,9 @@ double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, AdamW& optimis
 }
 
 std::vector<CheckpointSection> TrainingSections(const TrainableModel& model,
-                                                const AdamW& optimiser) {
-  std::vector<CheckpointSection> sections = {{"parameters", model.parameters().values()},
-                                             {"first moments", optimiser.first_moments()},
-                                             {"second moments", optimiser.second_moments()}};
+                                                const Optimiser& optimiser) {
+  std::vector<CheckpointSection> sections = {{"parameters", model.parameters().values()}};
+  for (const CheckpointSection& section : optimiser.Sections()) sections.push_back(section);
   for (const RouterBias& bias : model.router_biases()) {
     sections.push_back({bias.name, bias.values});
   }

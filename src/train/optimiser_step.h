@@ -8,8 +8,8 @@
 
 #include "base/thread_pool.h"
 #include "models/training/trainable.h"
-#include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/optimiser.h"
 
 namespace fathom {
 
@@ -37,11 +37,11 @@ void CheckNumbers(const ParameterSet& parameters, int64_t step, double loss, dou
 // Makes the optimiser's step with the gradients of `parameters`, scaled down where their norm is
 // over `largest_norm`. Returns the norm before. Throws as CheckNumbers; parameters and optimiser
 // are then unchanged.
-double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, AdamW& optimiser, int64_t step,
+double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser, int64_t step,
                       double loss, double learning_rate, double largest_norm);
 
 // All that training changes: parameters, the optimiser's moments, router biases.
 std::vector<CheckpointSection> TrainingSections(const TrainableModel& model,
-                                                const AdamW& optimiser);
+                                                const Optimiser& optimiser);
 
 }  // namespace fathom

@@ -13,7 +13,8 @@ Trainer::Trainer(TrainableModel& model, const SampleSource& samples, const Train
       samples_(samples),
       options_(options),
       pool_(pool),
-      optimiser_(model.parameters(), options.optimiser) {}
+      optimiser_(MakeOptimiser(model.parameters(), options.optimiser_kind, options.optimiser,
+                               options.muon)) {}
 
 void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight, int64_t sequences,
                          StepReport& report) {
@@ -37,7 +38,7 @@ void Trainer::Accumulate(const SampleBatch& batch, const PredictedWeight& weight
 StepReport Trainer::Step() {
   const double start = MonotonicSeconds();
   StepReport report;
-  report.step = optimiser_.steps();
+  report.step = optimiser_->steps();
   report.learning_rate = options_.schedule.At(report.step);
   int64_t next = samples_taken_;
   const std::vector<SampleBatch> batches =
@@ -61,7 +62,7 @@ StepReport Trainer::Step() {
   model_.parameters().ClearGradients();
   counts_.Clear();
   for (const SampleBatch& batch : batches) Accumulate(batch, weight, sequences, report);
-  report.gradient_norm = ApplyGradients(pool_, model_.parameters(), optimiser_, report.step,
+  report.gradient_norm = ApplyGradients(pool_, model_.parameters(), *optimiser_, report.step,
                                         report.loss, report.learning_rate, options_.largest_norm);
   counts_.MoveBiases(model_, options_.bias_rate);
   report.busiest_expert = counts_.Busiest();
@@ -71,14 +72,14 @@ StepReport Trainer::Step() {
 }
 
 void Trainer::Save(const std::filesystem::path& path, const std::string& fingerprint) const {
-  WriteCheckpoint(path, {fingerprint, optimiser_.steps(), samples_taken_},
-                  TrainingSections(model_, optimiser_));
+  WriteCheckpoint(path, {fingerprint, optimiser_->steps(), samples_taken_},
+                  TrainingSections(model_, *optimiser_));
 }
 
 void Trainer::Load(const std::filesystem::path& path, const std::string& fingerprint) {
   const CheckpointHead head =
-      ReadCheckpoint(path, fingerprint, TrainingSections(model_, optimiser_));
-  optimiser_.Resume(head.steps);
+      ReadCheckpoint(path, fingerprint, TrainingSections(model_, *optimiser_));
+  optimiser_->Resume(head.steps);
   samples_taken_ = head.samples;
 }
 

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/thread_pool.h"
 #include "models/training/trainable.h"
-#include "train/adamw.h"
 #include "train/language_loss.h"
+#include "train/optimiser_kind.h"
 #include "train/optimiser_step.h"
 #include "train/samples.h"
 #include "train/schedule.h"
@@ -18,7 +19,9 @@ namespace fathom {
 
 struct TrainerOptions {
   Schedule schedule;
-  AdamWOptions optimiser;
+  OptimiserKind optimiser_kind = OptimiserKind::kAdamW;
+  AdamWOptions optimiser;        // of all parameters, or of those that Muon leaves
+  MuonOptions muon;              // of matrices, with OptimiserKind::kMuon
   int64_t step_tokens = 8192;    // at least so many in a step ...
   int64_t batch_tokens = 4096;   // ... and at most so many in one pass
   double largest_norm = 1.0;     // of all gradients together; above it they are scaled down
@@ -50,7 +53,7 @@ class Trainer {
   // Makes one step. Throws Error(kInternal) that names the step and a tensor when loss or gradients
   // are no numbers any more; parameters are then as before the step.
   StepReport Step();
-  int64_t steps_done() const { return optimiser_.steps(); }
+  int64_t steps_done() const { return optimiser_->steps(); }
   int64_t samples_taken() const { return samples_taken_; }
 
   // The whole state, as one file that appears when it is complete. `fingerprint` says what the
@@ -68,7 +71,7 @@ class Trainer {
   TrainerOptions options_;
   ThreadPool& pool_;
   autograd::Arena arena_;
-  AdamW optimiser_;
+  std::unique_ptr<Optimiser> optimiser_;
   int64_t samples_taken_ = 0;
   ExpertCounts counts_;
 };

@@ -43,19 +43,24 @@ class Counting final : public SampleSource {
 
 constexpr int64_t kVocabulary = 83;  // of deepseek_v3, whose model is trained here
 
-TrainerOptions SmallSteps() {
+TrainerOptions SmallSteps(OptimiserKind kind = OptimiserKind::kAdamW) {
   TrainerOptions options;
-  options.schedule = {.peak = 3e-3, .final_share = 0.1, .warmup_steps = 3, .steps = 90};
+  options.optimiser_kind = kind;
+  const double peak = kind == OptimiserKind::kMuon ? 1e-2 : 3e-3;
+  options.schedule = {.peak = peak, .final_share = 0.1, .warmup_steps = 3, .steps = 90};
   options.step_tokens = 150;
   options.batch_tokens = 64;
   return options;
 }
 
 struct TrainingRun {
+  explicit TrainingRun(OptimiserKind kind = OptimiserKind::kAdamW) : options(SmallSteps(kind)) {}
+
+  TrainerOptions options;
   TrainingGolden golden{"deepseek_v3"};
   Counting samples{kVocabulary};
   ThreadPool pool{2};
-  Trainer trainer{*golden.model, samples, SmallSteps(), pool};
+  Trainer trainer{*golden.model, samples, options, pool};
 
   std::vector<double> Steps(int count) {
     std::vector<double> losses;
@@ -76,31 +81,54 @@ class TrainerTest : public ::testing::Test {
       fs::temp_directory_path() / ("fathom_trainer_" + std::to_string(getpid()));
 };
 
+constexpr OptimiserKind kBothOptimisers[] = {OptimiserKind::kAdamW, OptimiserKind::kMuon};
+
 TEST_F(TrainerTest, LearnsToCount) {
-  TrainingRun run;
-  const std::vector<double> losses = run.Steps(90);
-  EXPECT_GT(losses.front(), 4.0);
-  EXPECT_LT(losses.back(), 1.0);
+  for (const OptimiserKind kind : kBothOptimisers) {
+    TrainingRun run(kind);
+    const std::vector<double> losses = run.Steps(90);
+    EXPECT_GT(losses.front(), 4.0);
+    EXPECT_LT(losses.back(), 1.0);
+  }
 }
 
 TEST_F(TrainerTest, SavedAnywhereAndGoneOnWithItIsTheSameBitForBit) {
-  TrainingRun whole;
-  std::vector<double> expected = whole.Steps(9);
-  for (const int before : {0, 1, 4}) {
-    const fs::path path = folder_ / std::to_string(before);
-    std::vector<double> losses;
-    {
-      TrainingRun first;
-      losses = first.Steps(before);
-      first.trainer.Save(path, "run");
+  for (const OptimiserKind kind : kBothOptimisers) {
+    TrainingRun whole(kind);
+    std::vector<double> expected = whole.Steps(9);
+    for (const int before : {0, 1, 4}) {
+      const fs::path path = folder_ / std::to_string(before);
+      std::vector<double> losses;
+      {
+        TrainingRun first(kind);
+        losses = first.Steps(before);
+        first.trainer.Save(path, "run");
+      }
+      TrainingRun second(kind);
+      second.trainer.Load(path, "run");
+      EXPECT_EQ(second.trainer.steps_done(), before);
+      for (const double loss : second.Steps(9 - before)) losses.push_back(loss);
+      EXPECT_EQ(losses, expected) << before;
+      EXPECT_EQ(second.Values(), whole.Values()) << before;
     }
-    TrainingRun second;
-    second.trainer.Load(path, "run");
-    EXPECT_EQ(second.trainer.steps_done(), before);
-    for (const double loss : second.Steps(9 - before)) losses.push_back(loss);
-    EXPECT_EQ(losses, expected) << before;
-    EXPECT_EQ(second.Values(), whole.Values()) << before;
   }
+}
+
+TEST_F(TrainerTest, ACheckpointOfAnotherOptimiserIsRefusedByName) {
+  const auto load = [&](OptimiserKind saved, OptimiserKind loaded) -> std::string {
+    TrainingRun first(saved), second(loaded);
+    first.trainer.Save(folder_ / "checkpoint", "run");
+    try {
+      second.trainer.Load(folder_ / "checkpoint", "run");
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return "";
+  };
+  EXPECT_THAT(load(OptimiserKind::kMuon, OptimiserKind::kAdamW),
+              ::testing::HasSubstr("holds \"Muon: momenta\" where 'first moments' is expected"));
+  EXPECT_THAT(load(OptimiserKind::kAdamW, OptimiserKind::kMuon),
+              ::testing::HasSubstr("holds \"first moments\" where 'Muon: momenta' is expected"));
 }
 
 TEST_F(TrainerTest, BiasesMoveTowardsBalance) {

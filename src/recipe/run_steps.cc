@@ -1,0 +1,170 @@
+#include "recipe/run_steps.h"
+
+#include <optional>
+#include <span>
+
+#include "base/error.h"
+#include "convert/part_file.h"
+#include "loader/folder_lock.h"
+#include "recipe/curves.h"
+#include "recipe/training_log.h"
+#include "train/checkpoint.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path MadeFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw SystemError(error.value(), "cannot make the folder " + folder.string());
+  return folder;
+}
+
+// What an identity says under a key.
+std::string ValueText(const OrderedJson& identity, const std::string& key) {
+  const auto found = identity.find(key);
+  return found == identity.end() ? "not set" : found->dump();
+}
+
+// Refuses a checkpoint of another training and names what differs first.
+void CompareIdentities(const fs::path& path, const std::string& fingerprint,
+                       const OrderedJson& expected) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::kInvalidFile, path.string() + ": belongs to another training: " + what,
+                "take another output folder, or move this one away");
+  };
+  OrderedJson found;
+  try {
+    found = ParseOrderedJson(fingerprint, path.string());
+  } catch (const Error&) {
+    refuse("its fingerprint is none of a recipe");
+  }
+  if (!found.is_object()) refuse("its fingerprint is none of a recipe");
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : expected.items()) keys.push_back(key);
+  for (const auto& [key, value] : found.items()) {
+    if (!expected.contains(key)) keys.push_back(key);
+  }
+  for (const std::string& key : keys) {
+    const std::string here = ValueText(expected, key), there = ValueText(found, key);
+    if (here != there) refuse("'" + key + "' is " + here + ", the checkpoint's is " + there);
+  }
+}
+
+class Run {
+ public:
+  Run(TrainingSteps& training, const RunOptions& options)
+      : training_(training),
+        options_(options),
+        folder_(MadeFolder(options.folder)),
+        lock_(folder_, "training in " + folder_.string()),
+        fingerprint_(options.identity.dump()) {}
+
+  TrainingOutcome Go() {
+    const bool resumed = Load();
+    const fs::path model = folder_ / "model";
+    std::error_code ignored;
+    if (fs::exists(model, ignored)) {
+      if (resumed && steps_done() >= options_.steps) {
+        return {TrainingEnd::kWasFinished, steps_done(), model};
+      }
+      throw Error(ErrorCode::kAlreadyExists,
+                  model.string() + " is there, without a checkpoint of its last step",
+                  "take another output folder, or move this one away");
+    }
+    log_.emplace(folder_ / "log.jsonl", resumed ? steps_done() : TrainingLog::kNothing);
+    if (options_.begin) options_.begin(steps_done());
+    while (steps_done() < options_.steps) {
+      if (!Step()) {
+        Save();
+        return {TrainingEnd::kStopped, steps_done(), {}};
+      }
+    }
+    training_.Export(model);
+    return {TrainingEnd::kFinished, steps_done(), model};
+  }
+
+ private:
+  int64_t steps_done() const { return training_.steps_done(); }
+  fs::path CheckpointPath() const { return folder_ / "checkpoint.bin"; }
+  bool StopAsked() const { return options_.stop && options_.stop(); }
+
+  // Whether there was a checkpoint.
+  bool Load() {
+    const fs::path path = CheckpointPath();
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) return false;
+    CompareIdentities(path, ReadCheckpointHead(path).fingerprint, options_.identity);
+    training_.Load(path, fingerprint_);
+    saved_ = steps_done();
+    return true;
+  }
+
+  void Save() {
+    if (steps_done() == saved_) return;
+    try {
+      training_.Save(CheckpointPath(), fingerprint_);
+    } catch (const Error& error) {
+      const std::string last = saved_ < 0
+                                   ? "there is none yet"
+                                   : "the one of step " + std::to_string(saved_) + " is kept";
+      throw Error(
+          error.code(),
+          "the checkpoint of step " + std::to_string(steps_done()) + " cannot be written (" + last +
+              "): " + error.message(),
+          error.hint().empty() ? "the same command goes on from the last one" : error.hint());
+    }
+    saved_ = steps_done();
+    DrawCurves();
+    if (options_.saved) options_.saved(saved_);
+  }
+
+  void DrawCurves() const {
+    const std::string svg =
+        CurvesSvg(folder_.filename().string(),
+                  "after " + std::to_string(saved_) + " steps of " + std::to_string(options_.steps),
+                  PanelsOf(log_->entries()));
+    PartFile file(folder_ / "curves.svg", svg.size(), "");
+    file.Write(0, std::as_bytes(std::span(svg)));
+    file.Publish();
+  }
+
+  // A step and what belongs to it; false: it was asked to stop before. What is logged of a step
+  // comes before its checkpoint, so that a log never lacks a line of a step that is not made again.
+  bool Step() {
+    if (StopAsked()) return false;
+    LogNumbers numbers;
+    try {
+      numbers = training_.Step();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled && StopAsked()) return false;
+      throw;
+    }
+    const int64_t done = steps_done();
+    const auto due = [&](int64_t every) {
+      return done == options_.steps || (every > 0 && done % every == 0);
+    };
+    log_->Append({done, std::move(numbers)});
+    if (due(options_.evaluate_every)) log_->Append({done, training_.Evaluate()});
+    if (due(options_.checkpoint_every)) Save();
+    return true;
+  }
+
+  TrainingSteps& training_;
+  const RunOptions& options_;
+  fs::path folder_;
+  FolderLock lock_;
+  std::string fingerprint_;
+  std::optional<TrainingLog> log_;
+  int64_t saved_ = -1;  // steps of the checkpoint that is there
+};
+
+}  // namespace
+
+TrainingOutcome RunSteps(TrainingSteps& training, const RunOptions& options) {
+  return Run(training, options).Go();
+}
+
+}  // namespace fathom

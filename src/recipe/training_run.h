@@ -1,0 +1,37 @@
+// Pre-training and supervised fine-tuning by a recipe, in its output folder (run_steps.h). Not for:
+// showing anything, signals.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "recipe/held_out.h"
+#include "recipe/recipe_config.h"
+#include "recipe/run_steps.h"
+#include "train/trainer.h"
+
+namespace fathom {
+
+// What a run is about to do.
+struct TrainingPlan {
+  int64_t parameters = 0;
+  int64_t step_tokens = 0;
+  int64_t steps = 0;       // of the whole training
+  int64_t steps_done = 0;  // before this run
+  int threads = 0;
+};
+
+// Each may be empty.
+struct TrainingHooks {
+  std::function<void(const TrainingPlan&)> begin;  // before the first step of this run
+  std::function<void(const StepReport&)> step;
+  std::function<void(int64_t steps_done, const HeldOutLoss&)> evaluated;
+  std::function<void(int64_t steps_done)> saved;
+  std::function<bool()> stop;  // asked before each step
+};
+
+// Throws Error as StartModel, Trainer and RunSteps do.
+TrainingOutcome RunTraining(const TrainingRecipe& recipe, TrainingKind kind,
+                            const TrainingHooks& hooks);
+
+}  // namespace fathom

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""fathom train from outside: a recipe from the tokenizer to a model that runs, a training that is killed
+again and again and ends as if it had not been, and bad input. Runs the program in FATHOM_PROGRAM
+(run_isolated.sh sets it) in an empty folder of its own. Python's standard library only.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.environ["FATHOM_PROGRAM"]
+SECONDS = 240  # for anything, on a machine that is busy
+STEPS = 30
+
+CONFIG = {
+    "architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "vocab_size": 400,
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
+    "q_lora_rank": 16, "kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 8,
+    "v_head_dim": 8, "max_position_embeddings": 1024, "rope_theta": 10000.0,
+    "first_k_dense_replace": 1, "intermediate_size": 64, "moe_intermediate_size": 32,
+    "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 2,
+    "topk_group": 1, "topk_method": "noaux_tc", "scoring_func": "sigmoid", "norm_topk_prob": True,
+    "routed_scaling_factor": 1.0, "num_nextn_predict_layers": 1, "hidden_act": "silu",
+    "rms_norm_eps": 1e-6, "initializer_range": 0.05, "tie_word_embeddings": False,
+}
+DATA = """
+[data]
+seed = 5
+other_families = 0
+[data.families]
+addition = { levels = [1] }
+compare_decimals = { levels = [1] }
+"""
+TOKENIZER = """[tokenizer]
+vocabulary = 400
+problems = 400
+""" + DATA + """
+[output]
+folder = "tokenizer"
+"""
+TRAIN = """
+[train]
+steps = %d
+step_tokens = 500
+batch_tokens = 300
+learning_rate = 1e-2
+warmup_steps = 3
+[evaluate]
+every = 10
+problems = 4
+[output]
+folder = "%s"
+checkpoint_every = 3
+"""
+PRETRAIN = '[model]\nconfig = "config.json"\ntokenizer = "tokenizer"\n' + DATA + \
+    TRAIN % (STEPS, "pretrain")
+SFT = '[model]\nstart = "pretrain/model"\n' + DATA + TRAIN % (6, "sft")
+
+
+def command(*arguments):
+    return [PROGRAM, *map(str, arguments)]
+
+
+def run(*arguments, **options):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=SECONDS,
+                          **options)
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def log_of(folder):
+    """The lines of a log without what depends on the clock."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if "second" not in key} for line in lines]
+
+
+class TrainTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="fathom-train-")
+        cls.folder = pathlib.Path(cls.scratch.name)
+        cls.write("config.json", json.dumps(CONFIG))
+        cls.write("tokenizer.toml", TOKENIZER)
+        cls.write("pretrain.toml", PRETRAIN)
+        cls.write("sft.toml", SFT)
+        for part in ("tokenizer", "pretrain"):
+            done = run("train", part, cls.folder / f"{part}.toml")
+            assert done.returncode == 0, done.stderr
+        cls.said = done.stdout
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    @classmethod
+    def write(cls, name, text):
+        path = cls.folder / name
+        path.write_text(text)
+        return path
+
+    def good(self, *arguments, **options):
+        done = run(*arguments, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def bad(self, code, pattern, *arguments, **options):
+        done = run(*arguments, **options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertRegex(done.stderr, "^fathom: .*" + pattern)
+
+    def changed(self, name, text, old, new):
+        self.assertIn(old, text)
+        return self.write(name, text.replace(old, new))
+
+    def same_as_whole(self, out):
+        whole = self.folder / "pretrain"
+        self.assertEqual(log_of(out), log_of(whole))
+        for name in ("checkpoint.bin", "model/model.safetensors"):
+            self.assertEqual(digest(out / name), digest(whole / name), name)
+
+    def test_a_recipe_from_end_to_end(self):
+        self.assertRegex(self.said, r"parameters, 30 steps, at least 15000 tokens")
+        self.assertIn("held-out loss", self.said)
+        log = log_of(self.folder / "pretrain")
+        steps = [line for line in log if "loss" in line]
+        self.assertEqual([line["step"] for line in steps], list(range(1, STEPS + 1)))
+        self.assertLess(steps[-1]["loss"], steps[0]["loss"] - 1)
+        self.assertLess(steps[-1]["mtp_loss"], steps[0]["mtp_loss"] - 0.5)
+        held_out = [line["held_out_loss"] for line in log if "held_out_loss" in line]
+        self.assertEqual(len(held_out), 3)
+        self.assertLess(held_out[-1], held_out[0])
+        self.assertIn("<svg", (self.folder / "pretrain/curves.svg").read_text())
+
+        done = self.good("train", "sft", self.folder / "sft.toml")
+        self.assertRegex(done.stdout, "sft/model: the trained model, after 6 steps")
+        self.assertLess(log_of(self.folder / "sft")[0]["loss"], steps[0]["loss"] - 1)
+        model = self.folder / "sft/model"
+        for name in ("config.json", "generation_config.json", "tokenizer.json",
+                     "tokenizer_config.json", "model.safetensors"):
+            self.assertTrue((model / name).exists(), name)
+        reply = self.good("run", model, "-p", "What is 3 + 4?", "-n", 12, "--json")
+        self.assertGreater(json.loads(reply.stdout)["usage"]["completion_tokens"], 0)
+
+        # What is done already is left alone.
+        before = digest(self.folder / "sft/checkpoint.bin")
+        done = self.good("train", "sft", self.folder / "sft.toml")
+        self.assertIn("finished already, with 6 steps", done.stdout)
+        self.assertEqual(digest(self.folder / "sft/checkpoint.bin"), before)
+        done = self.good("train", "tokenizer", self.folder / "tokenizer.toml")
+        self.assertIn("is there already", done.stdout)
+        other = self.changed("other_tokenizer.toml", TOKENIZER, "seed = 5", "seed = 6")
+        self.bad(1, "already", "train", "tokenizer", other)
+
+    def test_killed_again_and_again_it_ends_as_if_it_had_not_been(self):
+        out = self.folder / "killed"
+        rng = random.Random(7)
+        kills = 0
+        arguments = ("train", "pretrain", self.folder / "pretrain.toml", "--out", out)
+        while kills < 12:
+            process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            # At any moment of the steps: some time after some line of this run.
+            log = out / "log.jsonl"
+            wait_for_line = time.monotonic() + SECONDS
+            had = log.stat().st_mtime_ns if log.exists() else 0
+            while process.poll() is None and time.monotonic() < wait_for_line:
+                if log.exists() and log.stat().st_mtime_ns != had and log.stat().st_size > 0:
+                    break
+                time.sleep(0.001)
+            time.sleep(rng.random() * 0.25)
+            process.kill()
+            process.wait()
+            kills += 1
+            if (out / "model").exists():
+                break
+        self.assertGreaterEqual(kills, 3)
+        self.good(*arguments)
+        self.same_as_whole(out)
+
+    def test_signals_end_it_in_order(self):
+        out = self.folder / "signals"
+        arguments = ("train", "pretrain", self.folder / "pretrain.toml", "--out", out)
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            process.stdout.readline()  # what will be trained
+            process.send_signal(number)
+            error = process.communicate(timeout=SECONDS)[1]
+            self.assertEqual(process.returncode, code, error)
+            self.assertIn("the same command goes on from there", error)
+        done = self.good(*arguments)
+        self.assertIn("30 steps", done.stdout)
+        self.same_as_whole(out)
+
+    def test_one_at_a_time(self):
+        out = self.folder / "alone"
+        arguments = ("train", "pretrain", self.folder / "pretrain.toml", "--out", out)
+        process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        process.send_signal(signal.SIGSTOP)
+        try:
+            self.bad(1, "another process is training in", *arguments)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.communicate()
+
+    def test_full_disk_keeps_the_last_checkpoint(self):
+        out = self.folder / "full"
+        arguments = ("train", "pretrain", self.folder / "pretrain.toml", "--out", out)
+        process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        deadline = time.monotonic() + SECONDS
+        while not (out / "checkpoint.bin").exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+        before = digest(out / "checkpoint.bin")
+        if (out / "model").exists():
+            self.skipTest("the machine was too fast")
+        size = (out / "checkpoint.bin").stat().st_size
+
+        def limit():  # files may not grow to a checkpoint's size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+
+        self.bad(1, r"the checkpoint of step \d+ cannot be written \(the one of step \d+ is kept\)",
+                 *arguments, preexec_fn=limit)
+        self.assertEqual(digest(out / "checkpoint.bin"), before)
+        self.good(*arguments)
+        self.same_as_whole(out)
+
+    def test_a_loss_that_is_no_number_stops_it(self):
+        model = self.folder / "wild"
+        shutil.copytree(self.folder / "pretrain/model", model)
+        path = model / "model.safetensors"
+        data = bytearray(path.read_bytes())
+        size = struct.unpack("<Q", data[:8])[0]
+        begin, end = json.loads(data[8:8 + size])["lm_head.weight"]["data_offsets"]
+        count = (end - begin) // 4
+        data[8 + size + begin:8 + size + end] = struct.pack("<f", 3e38) * count
+        path.write_bytes(data)
+        recipe = self.changed("wild.toml", SFT.replace('"sft"', '"wild_out"'), "pretrain/model",
+                              "wild")
+        self.bad(1, "step 0 has a value that is no number", "train", "sft", recipe)
+        self.assertFalse((self.folder / "wild_out/model").exists())
+
+    def test_recipes_that_are_wrong_are_refused_by_name(self):
+        def refused(pattern, old, new, text=PRETRAIN, part="pretrain"):
+            recipe = self.changed("wrong.toml", text, old, new)
+            self.bad(2, pattern, "train", part, recipe, "--out", self.folder / "wrong")
+
+        refused(r"wrong.toml:12: 'train.step' is a key that is not known \(the nearest that is: "
+                r"train.steps\)", "steps = 30", "step = 30")
+        refused("'train.steps' is -1, expected 1 to", "steps = 30", "steps = -1")
+        refused("'train.batch_tokens' is 0", "batch_tokens = 300", "batch_tokens = 0")
+        refused("'data.families.addition.levels' has 9 in it, expected 1 to 4", "levels = [1] }\ncomp",
+                "levels = [9] }\ncomp")
+        refused("is no TOML", "[data]", "[data")
+        refused("there is no tokenizer.json", '"tokenizer"', '"nowhere"')
+        refused("no_config.json", '"config.json"', '"no_config.json"')
+        refused("'tokenizer' is missing", "[tokenizer]\n", "[data]\n", '[data]\nseed = 1\n'
+                '[output]\nfolder = "t"\n# [tokenizer]\n', "tokenizer")
+        self.bad(2, "no such file|there is no", "train", "pretrain", self.folder / "none.toml")
+        self.assertFalse((self.folder / "wrong/model").exists())
+
+    def test_shapes_that_are_impossible_are_refused_by_name(self):
+        recipe = self.changed("shape.toml", PRETRAIN, '"config.json"', '"shape.json"')
+        out = self.folder / "shape"
+        for change, pattern in (
+                ({"hiden_size": 3}, "hiden_size"),
+                ({"num_experts_per_tok": 9}, "num_experts_per_tok"),
+                ({"n_group": 3}, "n_group"),
+                ({"qk_rope_head_dim": 7}, "qk_rope_head_dim"),
+                ({"vocab_size": 300}, "the tokenizer has 400 tokens"),
+                ({"model_type": "gpt2"}, "'model_type' is 'gpt2'"),
+                ({"hidden_size": 500000}, "million parameters take")):
+            self.write("shape.json", json.dumps(dict(CONFIG, **change)))
+            code = 1 if "parameters" in pattern else 2
+            self.bad(code, pattern, "train", "pretrain", recipe, "--out", out)
+
+    def test_other_checkpoints_and_models_are_refused(self):
+        out = self.folder / "foreign"
+        shutil.copytree(self.folder / "pretrain", out)
+        recipe = self.changed("foreign.toml", PRETRAIN, "learning_rate = 1e-2", "learning_rate = 2e-2")
+        self.bad(2, "belongs to another training: 'train.learning_rate' is 0.02, the checkpoint's is "
+                 "0.01", "train", "pretrain", recipe, "--out", out)
+        self.bad(2, "belongs to another training: 'kind' is \"sft\"", "train", "sft",
+                 self.folder / "sft.toml", "--out", out)
+        data = bytearray((out / "checkpoint.bin").read_bytes())
+        data[len(data) // 2] ^= 1
+        (out / "checkpoint.bin").write_bytes(data)
+        self.bad(2, "is damaged", "train", "pretrain", self.folder / "pretrain.toml", "--out", out)
+        (out / "checkpoint.bin").write_bytes(b"not at all")
+        self.bad(2, "is not a checkpoint", "train", "pretrain", self.folder / "pretrain.toml", "--out",
+                 out)
+        (out / "checkpoint.bin").unlink()
+        self.bad(1, "model is there, without a checkpoint", "train", "pretrain",
+                 self.folder / "pretrain.toml", "--out", out)
+
+    def test_help_has_examples(self):
+        for arguments in ((), ("tokenizer",), ("pretrain",), ("sft",)):
+            self.assertIn("fathom train", self.good("train", *arguments, "--help").stdout)
+        self.bad(2, "config", "train", "pretrain")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
