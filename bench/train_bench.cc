@@ -1,7 +1,7 @@
 // Speed of training: tokens per second of whole steps, and how near to the peak of the products
 // that is. Random tokens; what a model learns does not change its speed.
 //
-//   train_bench DIRECTORY [--tokens N] [--length N] [--steps N] [--threads N] [--recompute]
+//   train_bench DIRECTORY [--tokens N] [--length N] [--steps N] [--threads N] [--recompute] [--muon]
 //
 // DIRECTORY is a Hugging Face directory (`fathom synth --type f32`). bench/train_torch.py does the
 // same with PyTorch.
@@ -55,13 +55,30 @@ double PeakOf(ThreadPool& pool, int64_t size) {
   return best;
 }
 
+// Milliseconds of one step of that optimiser alone, the least of a few.
+double OptimiserStep(ThreadPool& pool, ParameterSet& parameters, OptimiserKind kind) {
+  const std::unique_ptr<Optimiser> optimiser = MakeOptimiser(parameters, kind, {}, {});
+  double best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    const double start = MonotonicSeconds();
+    optimiser->Step(pool, parameters, 0.0, 1.0);
+    best = std::min(best, 1e3 * (MonotonicSeconds() - start));
+  }
+  return best;
+}
+
 int Main(int argc, char** argv) {
   int64_t tokens = 4096, length = 256, steps = 5, threads = AvailableProcessors();
   bool recompute = false;
+  OptimiserKind kind = OptimiserKind::kAdamW;
   for (int i = 2; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--recompute") {
       recompute = true;
+      continue;
+    }
+    if (flag == "--muon") {
+      kind = OptimiserKind::kMuon;
       continue;
     }
     const int64_t value = i + 1 < argc ? std::atoll(argv[++i]) : 0;
@@ -77,6 +94,7 @@ int Main(int argc, char** argv) {
   TrainerOptions options;
   options.step_tokens = options.batch_tokens = tokens;
   options.recompute = recompute;
+  options.optimiser_kind = kind;
   Trainer trainer(*model, samples, options, pool);
   std::vector<double> speeds;
   for (int64_t i = 0; i <= steps; ++i) {
@@ -91,6 +109,9 @@ int Main(int argc, char** argv) {
       static_cast<long long>(model->parameters().elements()), static_cast<long long>(tokens),
       static_cast<long long>(length), static_cast<long long>(threads), speeds[speeds.size() / 2],
       speeds.front(), speeds.back(), PeakOf(pool, 768) / 1e9);
+  std::printf("a step of the optimiser alone: AdamW %.1f ms, Muon %.1f ms\n",
+              OptimiserStep(pool, model->parameters(), OptimiserKind::kAdamW),
+              OptimiserStep(pool, model->parameters(), OptimiserKind::kMuon));
   return 0;
 }
 
@@ -101,7 +122,7 @@ int main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr,
                  "usage: train_bench DIRECTORY [--tokens N] [--length N] [--steps N] "
-                 "[--threads N] [--recompute]\n");
+                 "[--threads N] [--recompute] [--muon]\n");
     return 2;
   }
   return fathom::Main(argc, argv);

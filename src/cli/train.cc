@@ -1,9 +1,11 @@
-// fathom train: a tokenizer, a model from nothing, and fine-tuning on worked solutions, by recipes.
+// fathom train: a tokenizer, a model from nothing, fine-tuning on worked solutions, and
+// reinforcement learning, by recipes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -12,6 +14,8 @@
 #include "cli/reply.h"
 #include "cli/terminal.h"
 #include "recipe/eta.h"
+#include "recipe/evaluation.h"
+#include "recipe/grpo_run.h"
 #include "recipe/recipe_config.h"
 #include "recipe/tokenizer_training.h"
 #include "recipe/training_run.h"
@@ -22,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TrainFlags {
-  std::string config, out;
+  std::string config, out, mode;
   int threads = 0;
 };
 
@@ -65,84 +69,158 @@ std::string CountText(double count) {
 }
 
 std::string PlanText(const TrainingPlan& plan, const fs::path& folder) {
-  const double tokens = static_cast<double>(plan.steps) * static_cast<double>(plan.step_tokens);
   std::string text = CountText(static_cast<double>(plan.parameters)) + " parameters, " +
-                     std::to_string(plan.steps) + " steps, at least " + CountText(tokens) +
-                     " tokens, " + std::to_string(plan.threads) +
-                     (plan.threads == 1 ? " thread" : " threads") + ", in " + folder.string();
+                     std::to_string(plan.steps) + " steps";
+  if (plan.step_tokens > 0) {
+    text += " of at least " + CountText(static_cast<double>(plan.step_tokens)) + " tokens (" +
+            CountText(static_cast<double>(plan.steps) * static_cast<double>(plan.step_tokens)) +
+            " together)";
+  }
+  text += ", " + std::to_string(plan.threads) + (plan.threads == 1 ? " thread" : " threads") +
+          ", in " + folder.string();
   if (plan.steps_done > 0) {
     text += "\ngoes on behind step " + std::to_string(plan.steps_done);
   }
   return text;
 }
 
-std::string HeldOutText(int64_t steps, const HeldOutLoss& measured) {
+std::string MeasureText(int64_t steps, const TaskMeasure& measure) {
+  const HeldOutLoss& predicted = measure.predicted;
   std::string text =
-      "step " + std::to_string(steps) + ": held-out loss " + Significant(measured.loss);
-  if (measured.mtp_loss > 0) text += ", of the token behind " + Significant(measured.mtp_loss);
-  return text + ", " + Significant(100 * measured.accuracy) + "% of tokens likeliest";
+      "step " + std::to_string(steps) + ": held-out loss " + Significant(predicted.loss);
+  if (predicted.mtp_loss > 0) text += ", mtp " + Significant(predicted.mtp_loss);
+  text += ", right tokens " + Significant(100 * predicted.accuracy) + "%";
+  if (!measure.replies) return text;
+  const FamilyScore& mean = measure.replies->mean;
+  return text + ", solves " + Significant(100 * mean.pass_1) + "% of " +
+         std::to_string(mean.problems) + " problems, thinking " +
+         Significant(mean.thinking_tokens) + " tokens";
 }
 
-// "step 120/8000, loss 1.93, mtp 2.41, 2510 tokens/s, 4 h 51 min left, busiest expert 1.31, norm
-// 0.87": what the run is doing now.
-class StepText {
+// How far a run is and what is left.
+class RunClock {
  public:
-  explicit StepText(int64_t steps) : steps_(steps) {}
+  explicit RunClock(int64_t steps) : steps_(steps) {}
 
-  std::string Of(const StepReport& report) {
+  // "step 120/8000"; behind a step of that many seconds.
+  std::string Step(int64_t step, double seconds) {
     const double now = MonotonicSeconds();
-    if (last_ > 0) remaining_.AddBetweenSteps(std::max(0.0, now - last_ - report.seconds));
+    if (last_ > 0) remaining_.AddBetweenSteps(std::max(0.0, now - last_ - seconds));
     last_ = now;
-    remaining_.AddStep(report.seconds);
-    // Over several steps, so that the number can be read.
-    constexpr double kKept = 0.9;
-    tokens_ = kKept * tokens_ + static_cast<double>(report.tokens);
-    seconds_ = kKept * seconds_ + report.seconds;
-    std::string text = "step " + std::to_string(report.step + 1) + "/" + std::to_string(steps_) +
-                       ", loss " + Significant(report.loss);
-    if (report.mtp_loss > 0) text += ", mtp " + Significant(report.mtp_loss);
-    if (seconds_ > 0) text += ", " + Significant(tokens_ / seconds_) + " tokens/s";
-    text += ", " + fathom::DurationText(remaining_.Seconds(steps_ - report.step - 1)) + " left";
-    if (report.busiest_expert > 0) text += ", busiest expert " + Significant(report.busiest_expert);
-    return text + ", norm " + Significant(report.gradient_norm);
+    remaining_.AddStep(seconds);
+    left_ = steps_ - step - 1;
+    return "step " + std::to_string(step + 1) + "/" + std::to_string(steps_);
+  }
+  // ", 4 h 51 min left"
+  std::string Left() const {
+    return ", " + fathom::DurationText(remaining_.Seconds(left_)) + " left";
   }
 
  private:
-  int64_t steps_;
+  int64_t steps_, left_ = 0;
   RemainingTime remaining_;
-  double last_ = 0, tokens_ = 0, seconds_ = 0;
+  double last_ = 0;
 };
+
+// A number over several steps, so that it can be read.
+class Smoothed {
+ public:
+  double Add(double count, double seconds) {
+    constexpr double kKept = 0.9;
+    count_ = kKept * count_ + count;
+    seconds_ = kKept * seconds_ + seconds;
+    return seconds_ > 0 ? count_ / seconds_ : 0;
+  }
+
+ private:
+  double count_ = 0, seconds_ = 0;
+};
+
+std::string BusiestText(double busiest) {
+  return busiest > 0 ? ", busiest expert " + Significant(busiest) : std::string();
+}
+
+// "step 120/8000, loss 1.93, mtp 2.41, 2510 tokens/s, 4 h 51 min left, busiest expert 1.31, norm
+// 0.87"
+std::string StepText(const StepReport& report, RunClock& clock, Smoothed& speed) {
+  std::string text = clock.Step(report.step, report.seconds) + ", loss " + Significant(report.loss);
+  if (report.mtp_loss > 0) text += ", mtp " + Significant(report.mtp_loss);
+  const double tokens = speed.Add(static_cast<double>(report.tokens), report.seconds);
+  return text + ", " + Significant(tokens) + " tokens/s" + clock.Left() +
+         BusiestText(report.busiest_expert) + ", norm " + Significant(report.gradient_norm);
+}
+
+// "step 12/300, reward 0.61, solved 55%, one of each group 81%, 96 tokens a reply, ..."
+std::string StepText(const GrpoReport& report, RunClock& clock, Smoothed&) {
+  const double seconds = report.rollout_seconds + report.training_seconds;
+  return clock.Step(report.step, seconds) + ", reward " + Significant(report.reward) + ", solved " +
+         Significant(100 * report.pass_1) + "%, in a group " +
+         Significant(100 * report.pass_group) + "%, " + Significant(report.mean_length) +
+         " tokens a reply, entropy " + Significant(report.entropy) + ", mismatch " +
+         Significant(report.mismatch) + clock.Left() + BusiestText(report.busiest_expert);
+}
+
+// What a training says while it runs and at its end; `run` makes it with these hooks.
+template <class Report>
+int FollowTraining(
+    int64_t steps, const fs::path& folder,
+    const std::function<TrainingOutcome(const TrainingHooks<Report>&, ProgressLine&)>& run) {
+  InterruptScope interrupts;
+  ProgressLine line;
+  RunClock clock(steps);
+  Smoothed speed;
+  TaskMeasure last;
+  TrainingHooks<Report> hooks;
+  hooks.begin = [&](const TrainingPlan& plan) { PrintLine(PlanText(plan, folder)); };
+  hooks.step = [&](const Report& report) { line.Show(StepText(report, clock, speed)); };
+  hooks.measured = [&](int64_t done, const TaskMeasure& measure) {
+    line.Clear();
+    PrintLine(MeasureText(done, measure));
+    last = measure;
+  };
+  hooks.stop = [&] { return interrupts.pending(); };
+  const TrainingOutcome outcome = run(hooks, line);
+  line.Clear();
+  const std::string done = std::to_string(outcome.steps_done);
+  switch (outcome.end) {
+    case TrainingEnd::kStopped:
+      PrintError("stopped behind step " + done + "; the same command goes on from there\n");
+      return kExitInterrupted;
+    case TrainingEnd::kWasFinished:
+      PrintLine(outcome.model.string() + ": finished already, with " + done + " steps");
+      return kExitOk;
+    case TrainingEnd::kFinished:
+      if (last.replies) Print(EvaluationTable(*last.replies));
+      PrintLine(outcome.model.string() + ": the trained model, after " + done + " steps");
+      return kExitOk;
+  }
+  return kExitOk;
+}
 
 int TrainModelCommand(const TrainFlags& flags, TrainingKind kind) {
   TrainingRecipe recipe = ParseTrainingRecipe(ReadRecipeFile(flags.config), flags.config, kind);
   if (!flags.out.empty()) recipe.output.folder = flags.out;
   if (flags.threads > 0) recipe.threads = flags.threads;
-  InterruptScope interrupts;
-  ProgressLine line;
-  StepText text(recipe.trainer.schedule.steps);
-  TrainingHooks hooks;
-  hooks.begin = [&](const TrainingPlan& plan) { PrintLine(PlanText(plan, recipe.output.folder)); };
-  hooks.step = [&](const StepReport& report) { line.Show(text.Of(report)); };
-  hooks.evaluated = [&](int64_t steps, const HeldOutLoss& measured) {
-    line.Clear();
-    PrintLine(HeldOutText(steps, measured));
-  };
-  hooks.stop = [&] { return interrupts.pending(); };
-  const TrainingOutcome outcome = RunTraining(recipe, kind, hooks);
-  line.Clear();
-  const std::string steps = std::to_string(outcome.steps_done);
-  switch (outcome.end) {
-    case TrainingEnd::kStopped:
-      PrintError("stopped behind step " + steps + "; the same command goes on from there\n");
-      return kExitInterrupted;
-    case TrainingEnd::kWasFinished:
-      PrintLine(outcome.model.string() + ": finished already, with " + steps + " steps");
-      return kExitOk;
-    case TrainingEnd::kFinished:
-      PrintLine(outcome.model.string() + ": the trained model, after " + steps + " steps");
-      return kExitOk;
-  }
-  return kExitOk;
+  return FollowTraining<StepReport>(recipe.trainer.schedule.steps, recipe.output.folder,
+                                    [&](const TrainingHooks<StepReport>& hooks, ProgressLine&) {
+                                      return RunTraining(recipe, kind, hooks);
+                                    });
+}
+
+int TrainGrpoCommand(const TrainFlags& flags) {
+  std::optional<GrpoMode> mode;
+  if (!flags.mode.empty()) mode = flags.mode == "r1" ? GrpoMode::kR1 : GrpoMode::kDefault;
+  GrpoRecipe recipe = ParseGrpoRecipe(ReadRecipeFile(flags.config), flags.config, mode);
+  if (!flags.out.empty()) recipe.output.folder = flags.out;
+  if (flags.threads > 0) recipe.threads = flags.threads;
+  return FollowTraining<GrpoReport>(
+      recipe.options.schedule.steps, recipe.output.folder,
+      [&](const TrainingHooks<GrpoReport>& hooks, ProgressLine& line) {
+        return RunGrpo(recipe, hooks, [&](const RolloutProgress& progress) {
+          line.Show("replies " + std::to_string(progress.done) + "/" +
+                    std::to_string(progress.total) + " of the next step");
+        });
+      });
 }
 
 // ---- Flags -------------------------------------------------------------------------------------
@@ -166,6 +244,14 @@ CLI::App* AddPart(CLI::App& train, Context& context, const std::string& name,
         ->type_name("N")
         ->check(CLI::Range(1, 4096));
   }
+  if (name == "grpo") {
+    command
+        ->add_option("--mode", flags->mode,
+                     "Whose hyper-parameters stand where the recipe names none: default, or r1 for "
+                     "those of DeepSeek-R1's paper")
+        ->type_name("MODE")
+        ->check(CLI::IsMember({"default", "r1"}));
+  }
   command->footer(footer);
   command->callback([&context, flags, run = std::move(run)] {
     context.run = [flags, run] { return run(*flags); };
@@ -183,7 +269,8 @@ void AddTrain(CLI::App& app, Context& context) {
       "  fathom train tokenizer recipes/nano/tokenizer.toml\n"
       "  fathom train pretrain recipes/nano/pretrain.toml\n"
       "  fathom train sft recipes/nano/sft.toml\n"
-      "  fathom run recipes/nano/out/sft/model -p \"Which is larger, 9.11 or 9.9?\"\n"
+      "  fathom train grpo recipes/nano/grpo.toml\n"
+      "  fathom run recipes/nano/out/grpo/model -p \"Which is larger, 9.11 or 9.9?\"\n"
       "'fathom train PART --help' says more of a part.");
   AddPart(*train, context, "tokenizer", "Learn a vocabulary from the text of tasks",
           "Writes tokenizer.json and tokenizer_config.json, with R1's special tokens and chat "
@@ -205,6 +292,11 @@ void AddTrain(CLI::App& app, Context& context) {
   AddPart(*train, context, "sft", "Fine-tune a model on worked solutions",
           goes_on + "  fathom train sft recipes/nano/sft.toml", /*threads=*/true,
           [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kSft); });
+  AddPart(*train, context, "grpo", "Improve a model by rewards for its own replies",
+          goes_on +
+              "  fathom train grpo recipes/nano/grpo.toml\n"
+              "  fathom train grpo recipes/nano/grpo.toml --mode r1 --out out/r1",
+          /*threads=*/true, TrainGrpoCommand);
   for (CLI::App* part : train->get_subcommands({})) part->fallthrough();
 }
 

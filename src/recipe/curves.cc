@@ -17,7 +17,7 @@ constexpr double kFirstHeight = 340, kOtherHeight = 220;
 // Around the plot inside its panel: title and legend above, labels of ticks at the other sides.
 constexpr double kPlotLeft = 68, kPlotRight = 24, kPlotTop = 46, kPlotBottom = 34;
 constexpr double kTitleY = 27, kLegendLine = 21;  // baseline of the title; the line below it
-constexpr double kTitleLetter = 8.6, kLetter = 6.8, kDigit = 7.6;  // widths, roughly
+constexpr double kTitleLetter = 7.7, kLetter = 7.4, kDigit = 7.6;  // widths, roughly
 constexpr std::size_t kMostPoints = 500;
 constexpr std::size_t kSparse = 60;  // fewer points than this are drawn as they are, with dots
 constexpr int kColours = 4;
@@ -302,20 +302,20 @@ class PanelPainter {
     for (std::size_t i = curves_.size(); i-- > 0;) {
       const std::string value = ValueLabel(curves_[i].last);
       const double left = x - LegendWidth(curves_[i]);
-      svg += TextAt(x, y, "value", Anchor::kEnd, value);
-      x -= kDigit * static_cast<double>(Characters(value)) + 7;
-      if (curves_.size() > 1) svg += TextAt(x, y, "", Anchor::kEnd, curves_[i].name);
-      svg += LineAt("line " + Colour("c", i), left + 20, y - 4, left + 34, y - 4);
+      svg += LineAt("line " + Colour("c", i), left + 18, y - 4, left + 32, y - 4);
+      const std::string name = curves_.size() > 1 ? Escaped(curves_[i].name) + " " : "";
+      svg += "<text" + Attribute("x", left + 38) + Attribute("y", y) + ">" + name +
+             "<tspan class=\"value\">" + value + "</tspan></text>\n";
       x = left;
     }
     return svg;
   }
 
   double LegendWidth(const Drawn& curve) const {
-    const double value = kDigit * static_cast<double>(Characters(ValueLabel(curve.last))) + 7;
+    const double value = kDigit * static_cast<double>(Characters(ValueLabel(curve.last)));
     const double name =
-        curves_.size() > 1 ? kLetter * static_cast<double>(Characters(curve.name)) + 4 : 0;
-    return value + name + 36;
+        curves_.size() > 1 ? kLetter * static_cast<double>(Characters(curve.name)) : 0;
+    return 38 + name + value;
   }
 
   // Of UTF-8: bytes that do not go on with a character.
@@ -354,7 +354,11 @@ std::vector<CurvePanel> PanelsOf(std::span<const LogEntry> entries) {
   using Names = std::vector<std::pair<std::string_view, const char*>>;  // in the log, the legend
   static const std::vector<std::pair<const char*, Names>> kPanels = {
       {"Loss (nats a token)",
-       {{"loss", "next token"}, {"mtp_loss", "the one behind it"}, {"held_out_loss", "held out"}}},
+       {{"loss", "next token"},
+        {"mtp_loss", "the one behind it"},
+        {"held_out_loss", "next, held out"},
+        {"held_out_mtp_loss", "behind it, held out"}}},
+      {"Next tokens guessed right", {{"held_out_accuracy", "held out"}}},
       {"Solved problems",
        {{"pass_at_1", "pass@1"},
         {"pass_at_g", "pass@G"},

@@ -26,8 +26,9 @@ struct CurvePanel {
 
 // The panels of the numbers that a log has, under these names:
 //
-//   loss, mtp_loss, held_out_loss     mean -log p of the next token, of the one behind it, and of
-//                                     the next token of text that is not trained on
+//   loss, mtp_loss                    mean -log p of the next token, and of the one behind it
+//   held_out_loss, held_out_mtp_loss  the same of text that is not trained on
+//   held_out_accuracy                 share of next tokens of such text that are the likeliest
 //   reward, format_reward             means over rollouts
 //   pass_at_1, pass_at_g, held_out_pass_at_1
 //   learning_rate, busiest_expert (StepReport), gradient_norm, tokens_per_second

@@ -115,7 +115,7 @@ TEST(Curves, ALogHasThePanelsOfItsNumbers) {
   ASSERT_EQ(panels.size(), 2U);
   ASSERT_EQ(panels[0].curves.size(), 2U);
   EXPECT_EQ(panels[0].curves[0].points.size(), 2U);
-  EXPECT_EQ(panels[0].curves[1].name, "held out");
+  EXPECT_EQ(panels[0].curves[1].name, "next, held out");
   EXPECT_TRUE(panels[0].curves[0].noisy);
   EXPECT_EQ(panels[1].title, "Learning rate");
   EXPECT_FALSE(panels[1].curves[0].noisy);  // a schedule is drawn as it is

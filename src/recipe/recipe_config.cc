@@ -137,6 +137,13 @@ ModelRecipe ParseModel(TomlReader& root, const fs::path& file) {
   return recipe;
 }
 
+void CheckWarmup(const TomlReader& train, const Schedule& schedule) {
+  if (schedule.warmup_steps <= schedule.steps) return;
+  train.Fail("warmup_steps", "is " + std::to_string(schedule.warmup_steps) +
+                                 ", expected at most the " + std::to_string(schedule.steps) +
+                                 " steps of 'train.steps'");
+}
+
 void ParseTrain(TomlReader& root, TrainingRecipe& recipe) {
   TomlReader train = Section(root, "train");
   TrainerOptions& options = recipe.trainer;
@@ -166,11 +173,69 @@ void ParseTrain(TomlReader& root, TrainingRecipe& recipe) {
   schedule.peak = Needed(train, "learning_rate", rate);
   options.step_tokens = Needed(train, "step_tokens", step_tokens);
   options.batch_tokens = Needed(train, "batch_tokens", batch_tokens);
-  if (schedule.warmup_steps > schedule.steps) {
-    train.Fail("warmup_steps", "is " + std::to_string(schedule.warmup_steps) +
-                                   ", expected at most the " + std::to_string(schedule.steps) +
-                                   " steps of 'train.steps'");
+  CheckWarmup(train, schedule);
+}
+
+// The mode stands for all that is not named beside it.
+void ParseGrpo(TomlReader& root, std::optional<GrpoMode> mode, GrpoOptions& options) {
+  TomlReader grpo = Section(root, "grpo");
+  const bool named_r1 = grpo.Choice("mode", {"default", "r1"}).value_or(0) == 1;
+  if (mode.value_or(named_r1 ? GrpoMode::kR1 : GrpoMode::kDefault) == GrpoMode::kR1) {
+    options = R1Options();
   }
+  const auto integer = [&](const char* key, int64_t least, int64_t most, int64_t& value) {
+    value = grpo.Integer(key, least, most).value_or(value);
+  };
+  const auto number = [&](const char* key, double least, double most, double& value) {
+    value = grpo.Number(key, least, most).value_or(value);
+  };
+  const auto flag = [&](const char* key, bool& value) {
+    value = grpo.Boolean(key).value_or(value);
+  };
+  RolloutOptions& rollouts = options.rollouts;
+  integer("problems", 1, 1 << 16, options.prompts);
+  integer("group", 2, 1 << 12, rollouts.samples);
+  integer("max_tokens", 1, 1 << 20, rollouts.max_tokens);
+  rollouts.temperature =
+      static_cast<float>(grpo.Number("temperature", 0.01, 10).value_or(rollouts.temperature));
+  number("accuracy_reward", 0, 100, options.accuracy_weight);
+  number("format_reward", 0, 100, options.format_weight);
+  number("clip_low", 0, 1, options.objective.clip_low);
+  number("clip_high", 0, 1e6, options.objective.clip_high);
+  number("kl", 0, 100, options.objective.kl_coefficient);
+  integer("reference_every", 1, kMostSteps, options.reference_interval);
+  integer("updates", 1, 1 << 16, options.updates);
+  integer("epochs", 1, 1000, options.epochs);
+  flag("divide_by_deviation", options.divide_by_deviation);
+  flag("drop_uniform_groups", options.drop_uniform_groups);
+  flag("mask_truncated", options.mask_truncated);
+  grpo.Finish();
+  if (!(options.accuracy_weight + options.format_weight > 0)) {
+    grpo.Fail("accuracy_reward", "and 'grpo.format_reward' are both 0: there is nothing to learn");
+  }
+}
+
+void ParseGrpoTrain(TomlReader& root, GrpoRecipe& recipe) {
+  TomlReader train = Section(root, "train");
+  GrpoOptions& options = recipe.options;
+  Schedule& schedule = options.schedule;
+  const auto steps = train.Integer("steps", 1, kMostSteps);
+  schedule.peak = train.Number("learning_rate", 1e-12, 1).value_or(schedule.peak);
+  schedule.warmup_steps = train.Integer("warmup_steps", 0, kMostSteps).value_or(0);
+  schedule.final_share = train.Number("final_share", 0, 1).value_or(schedule.final_share);
+  options.batch_tokens =
+      train.Integer("batch_tokens", 2, kMostTokens).value_or(options.batch_tokens);
+  options.optimiser.weight_decay =
+      train.Number("weight_decay", 0, 1).value_or(options.optimiser.weight_decay);
+  options.largest_norm = train.Number("clip", 1e-6, 1e6).value_or(options.largest_norm);
+  options.balance_factor = train.Number("balance_factor", 0, 1).value_or(options.balance_factor);
+  options.bias_rate = train.Number("bias_rate", 0, 1).value_or(options.bias_rate);
+  options.recompute = train.Boolean("recompute").value_or(options.recompute);
+  options.rollouts.seed = Seed(train, 1);
+  recipe.threads = static_cast<int>(train.Integer("threads", 1, 4096).value_or(0));
+  train.Finish();
+  schedule.steps = Needed(train, "steps", steps);
+  CheckWarmup(train, schedule);
 }
 
 void ParseEvaluate(TomlReader& root, EvaluateRecipe& recipe) {
@@ -178,6 +243,8 @@ void ParseEvaluate(TomlReader& root, EvaluateRecipe& recipe) {
   if (!evaluate) return;
   recipe.every = evaluate->Integer("every", 1, kMostSteps).value_or(recipe.every);
   recipe.problems = evaluate->Integer("problems", 1, kMostProblems).value_or(recipe.problems);
+  recipe.replies = evaluate->Integer("replies", 0, 1 << 16).value_or(recipe.replies);
+  recipe.max_tokens = evaluate->Integer("max_tokens", 1, 1 << 20).value_or(recipe.max_tokens);
   evaluate->Finish();
 }
 
@@ -194,6 +261,16 @@ OutputRecipe ParseOutput(TomlReader& root, const fs::path& file, bool of_trainin
   output.Finish();
   recipe.folder = PathIn(file, Needed(output, "folder", folder));
   return recipe;
+}
+
+OrderedJson DataSettings(const DataRecipe& data) {
+  OrderedJson settings = OrderedJson::object();
+  settings["data.seed"] = data.seed;
+  for (const MixtureEntry& entry : data.tasks) {
+    settings["data.families." + entry.family + " level " + std::to_string(entry.level)] =
+        entry.weight;
+  }
+  return settings;
 }
 
 }  // namespace
@@ -225,6 +302,25 @@ TrainingRecipe ParseTrainingRecipe(std::string_view text, const fs::path& path, 
   return recipe;
 }
 
+GrpoRecipe ParseGrpoRecipe(std::string_view text, const fs::path& path,
+                           std::optional<GrpoMode> mode) {
+  const TomlValue file = ParseToml(text, path.string());
+  TomlReader root(file, path.string());
+  root.Expect({"model", "data", "grpo", "train", "evaluate", "output"});
+  GrpoRecipe recipe;
+  recipe.model = ParseModel(root, path);
+  if (recipe.model.start.empty()) {
+    Section(root, "model")
+        .Fail("start", "is missing: a model that already solves some of the tasks");
+  }
+  recipe.data = ParseData(root, /*of_training=*/false, 0);
+  ParseGrpo(root, mode, recipe.options);
+  ParseGrpoTrain(root, recipe);
+  ParseEvaluate(root, recipe.evaluate);
+  recipe.output = ParseOutput(root, path, /*of_training=*/true);
+  return recipe;
+}
+
 std::string ReadRecipeFile(const fs::path& path) {
   constexpr std::size_t kMostBytes = std::size_t{1} << 20;
   const MappedFile file = MappedFile::Open(path);
@@ -237,12 +333,7 @@ std::string ReadRecipeFile(const fs::path& path) {
 }
 
 OrderedJson StepSettings(const TrainingRecipe& recipe) {
-  OrderedJson settings = OrderedJson::object();
-  settings["data.seed"] = recipe.data.seed;
-  for (const MixtureEntry& entry : recipe.data.tasks) {
-    settings["data.families." + entry.family + " level " + std::to_string(entry.level)] =
-        entry.weight;
-  }
+  OrderedJson settings = DataSettings(recipe.data);
   settings["data.forms.worked"] = recipe.data.forms.worked;
   settings["data.forms.text"] = recipe.data.forms.text;
   settings["data.forms.answers"] = recipe.data.forms.answers;
@@ -261,6 +352,38 @@ OrderedJson StepSettings(const TrainingRecipe& recipe) {
   settings["train.balance_factor"] = train.balance_factor;
   settings["train.bias_rate"] = train.bias_rate;
   settings["train.seed"] = recipe.seed;
+  return settings;
+}
+
+OrderedJson StepSettings(const GrpoRecipe& recipe) {
+  OrderedJson settings = DataSettings(recipe.data);
+  const GrpoOptions& options = recipe.options;
+  settings["grpo.problems"] = options.prompts;
+  settings["grpo.group"] = options.rollouts.samples;
+  settings["grpo.max_tokens"] = options.rollouts.max_tokens;
+  settings["grpo.temperature"] = options.rollouts.temperature;
+  settings["grpo.accuracy_reward"] = options.accuracy_weight;
+  settings["grpo.format_reward"] = options.format_weight;
+  settings["grpo.clip_low"] = options.objective.clip_low;
+  settings["grpo.clip_high"] = options.objective.clip_high;
+  settings["grpo.kl"] = options.objective.kl_coefficient;
+  settings["grpo.reference_every"] = options.reference_interval;
+  settings["grpo.updates"] = options.updates;
+  settings["grpo.epochs"] = options.epochs;
+  settings["grpo.divide_by_deviation"] = options.divide_by_deviation;
+  settings["grpo.drop_uniform_groups"] = options.drop_uniform_groups;
+  settings["grpo.mask_truncated"] = options.mask_truncated;
+  settings["grpo.mean"] = static_cast<int>(options.mean);
+  settings["train.steps"] = options.schedule.steps;
+  settings["train.learning_rate"] = options.schedule.peak;
+  settings["train.warmup_steps"] = options.schedule.warmup_steps;
+  settings["train.final_share"] = options.schedule.final_share;
+  settings["train.batch_tokens"] = options.batch_tokens;
+  settings["train.weight_decay"] = options.optimiser.weight_decay;
+  settings["train.clip"] = options.largest_norm;
+  settings["train.balance_factor"] = options.balance_factor;
+  settings["train.bias_rate"] = options.bias_rate;
+  settings["train.seed"] = options.rollouts.seed;
   return settings;
 }
 

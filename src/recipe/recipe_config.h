@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "recipe/grpo.h"
 #include "recipe/task_mixture.h"
 #include "recipe/task_samples.h"
 #include "tensor/format.h"
@@ -42,8 +44,11 @@ struct ModelRecipe {
 
 // [evaluate]: what is measured on problems that training never shows.
 struct EvaluateRecipe {
-  int64_t every = 0;  // steps; 0: at the end alone
-  int64_t problems = 256;
+  int64_t every = 0;       // steps; 0: at the end alone
+  int64_t problems = 256;  // whose worked solutions the model predicts
+  // Of each family and level, that the model answers by itself; 0: none.
+  int64_t replies = 0;
+  int64_t max_tokens = 512;  // of a reply
 };
 
 // [output]
@@ -66,12 +71,31 @@ struct TrainingRecipe {
 
 enum class TrainingKind : uint8_t { kPretrain, kSft };
 
+// Of 'fathom train grpo'.
+struct GrpoRecipe {
+  ModelRecipe model;    // a start
+  DataRecipe data;      // of its forms nothing is used: replies are the model's own
+  GrpoOptions options;  // [grpo] and [train]
+  int threads = 0;      // 0: one per physical core
+  EvaluateRecipe evaluate;
+  OutputRecipe output;
+};
+
+// Whose hyper-parameters stand where a recipe names none.
+enum class GrpoMode : uint8_t {
+  kDefault,  // GrpoOptions
+  kR1,       // R1Options
+};
+
 // Read a file's text. `path` is what messages call it, and what paths in it are relative to. Throw
 // Error(kInvalidFile) for what is no TOML; Error(kInvalidArgument) with file, line, key, what was
 // expected and what was found for all else.
 TokenizerRecipe ParseTokenizerRecipe(std::string_view text, const std::filesystem::path& path);
 TrainingRecipe ParseTrainingRecipe(std::string_view text, const std::filesystem::path& path,
                                    TrainingKind kind);
+// With `mode` instead of the one that the file names.
+GrpoRecipe ParseGrpoRecipe(std::string_view text, const std::filesystem::path& path,
+                           std::optional<GrpoMode> mode = {});
 
 // The text of a recipe's file. Throws Error(kNotFound), Error(kInvalidFile) for one that is too
 // large, and as the system does.
@@ -80,5 +104,6 @@ std::string ReadRecipeFile(const std::filesystem::path& path);
 // What decides the steps of a training, each value under its key, for comparing a checkpoint with
 // it. Without what changes no step: threads, evaluation, output.
 OrderedJson StepSettings(const TrainingRecipe& recipe);
+OrderedJson StepSettings(const GrpoRecipe& recipe);
 
 }  // namespace fathom

@@ -1,5 +1,6 @@
 #include "recipe/run_steps.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 
@@ -76,11 +77,15 @@ class Run {
     }
     log_.emplace(folder_ / "log.jsonl", resumed ? steps_done() : TrainingLog::kNothing);
     if (options_.begin) options_.begin(steps_done());
-    while (steps_done() < options_.steps) {
-      if (!Step()) {
-        Save();
-        return {TrainingEnd::kStopped, steps_done(), {}};
-      }
+    try {
+      if (resumed) Evaluate();  // where it was stopped just before
+      while (steps_done() < options_.steps && !StopAsked()) Step();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCancelled || !StopAsked()) throw;
+    }
+    Save();
+    if (steps_done() < options_.steps || EvaluationIsMissing()) {
+      return {TrainingEnd::kStopped, steps_done(), {}};
     }
     training_.Export(model);
     return {TrainingEnd::kFinished, steps_done(), model};
@@ -131,25 +136,29 @@ class Run {
     file.Publish();
   }
 
-  // A step and what belongs to it; false: it was asked to stop before. What is logged of a step
-  // comes before its checkpoint, so that a log never lacks a line of a step that is not made again.
-  bool Step() {
-    if (StopAsked()) return false;
-    LogNumbers numbers;
-    try {
-      numbers = training_.Step();
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::kCancelled && StopAsked()) return false;
-      throw;
-    }
-    const int64_t done = steps_done();
-    const auto due = [&](int64_t every) {
-      return done == options_.steps || (every > 0 && done % every == 0);
-    };
-    log_->Append({done, std::move(numbers)});
-    if (due(options_.evaluate_every)) log_->Append({done, training_.Evaluate()});
-    if (due(options_.checkpoint_every)) Save();
-    return true;
+  // A step and what belongs to it. What is logged of a step comes before its checkpoint, so that a
+  // log never lacks a line of a step that is not made again.
+  void Step() {
+    LogNumbers numbers = training_.Step();
+    log_->Append({steps_done(), std::move(numbers)});
+    Evaluate();
+    if (IsDue(options_.checkpoint_every)) Save();
+  }
+
+  bool IsDue(int64_t every) const {
+    return steps_done() == options_.steps || (every > 0 && steps_done() % every == 0);
+  }
+
+  // Whether the model of this step is to be measured and was not yet: of a step that was, the log
+  // has two lines.
+  bool EvaluationIsMissing() const {
+    const auto is_here = [&](const LogEntry& entry) { return entry.step == steps_done(); };
+    return steps_done() > 0 && IsDue(options_.evaluate_every) &&
+           std::ranges::count_if(log_->entries(), is_here) < 2;
+  }
+
+  void Evaluate() {
+    if (EvaluationIsMissing()) log_->Append({steps_done(), training_.Evaluate()});
   }
 
   TrainingSteps& training_;

@@ -29,8 +29,8 @@ class TrainingSteps {
  public:
   virtual ~TrainingSteps() = default;
   virtual int64_t steps_done() const = 0;
-  // Makes one step, and measures; what the log says of it. A step that throws Error(kCancelled)
-  // has changed nothing.
+  // Makes one step, and measures; what the log says of it. What throws Error(kCancelled) has
+  // changed nothing.
   virtual LogNumbers Step() = 0;
   virtual LogNumbers Evaluate() = 0;
   // As Trainer has them.
@@ -47,7 +47,7 @@ struct RunOptions {
   int64_t checkpoint_every = 0;  // at least 1
   OrderedJson identity;          // what the training is: an object, each part under its key
   // May be empty. `begin` is told of the steps that were done before this run, `saved` of those
-  // that a checkpoint has. `stop` is asked before each step, and when a step was cancelled.
+  // that a checkpoint has. `stop` is asked before each step, and when something was cancelled.
   std::function<void(int64_t steps_done)> begin, saved;
   std::function<bool()> stop;
 };

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <functional>
 
-#include "recipe/held_out.h"
 #include "recipe/recipe_config.h"
 #include "recipe/run_steps.h"
+#include "recipe/task_training.h"
 #include "train/trainer.h"
 
 namespace fathom {
@@ -15,23 +15,24 @@ namespace fathom {
 // What a run is about to do.
 struct TrainingPlan {
   int64_t parameters = 0;
-  int64_t step_tokens = 0;
-  int64_t steps = 0;       // of the whole training
-  int64_t steps_done = 0;  // before this run
+  int64_t step_tokens = 0;  // 0: not known before
+  int64_t steps = 0;        // of the whole training
+  int64_t steps_done = 0;   // before this run
   int threads = 0;
 };
 
 // Each may be empty.
+template <class Report>
 struct TrainingHooks {
   std::function<void(const TrainingPlan&)> begin;  // before the first step of this run
-  std::function<void(const StepReport&)> step;
-  std::function<void(int64_t steps_done, const HeldOutLoss&)> evaluated;
+  std::function<void(const Report&)> step;
+  std::function<void(int64_t steps_done, const TaskMeasure&)> measured;
   std::function<void(int64_t steps_done)> saved;
-  std::function<bool()> stop;  // asked before each step
+  std::function<bool()> stop;  // asked before each step, and while the model replies
 };
 
 // Throws Error as StartModel, Trainer and RunSteps do.
 TrainingOutcome RunTraining(const TrainingRecipe& recipe, TrainingKind kind,
-                            const TrainingHooks& hooks);
+                            const TrainingHooks<StepReport>& hooks);
 
 }  // namespace fathom

@@ -56,19 +56,20 @@ class TrainingRunTest : public ::testing::Test {
     recipe.trainer.step_tokens = 150;
     recipe.trainer.batch_tokens = 100;
     recipe.threads = 1;
-    recipe.evaluate = {.every = 3, .problems = 3};
+    recipe.evaluate = {.every = 3, .problems = 3, .replies = 1, .max_tokens = 6};
     recipe.output = {.folder = folder_ / out, .checkpoint_every = 2};
     return recipe;
   }
 
-  static TrainingOutcome Run(const TrainingRecipe& recipe, const TrainingHooks& hooks = {}) {
+  static TrainingOutcome Run(const TrainingRecipe& recipe,
+                             const TrainingHooks<StepReport>& hooks = {}) {
     return RunTraining(recipe, TrainingKind::kPretrain, hooks);
   }
 
   // One that ends as a kill would: with the checkpoints that were written by then, and a log that
   // may be ahead of them.
   static void Abandon(const TrainingRecipe& recipe, int64_t steps) {
-    TrainingHooks hooks;
+    TrainingHooks<StepReport> hooks;
     hooks.step = [&](const StepReport& report) {
       if (report.step + 1 == steps) throw Error(ErrorCode::kInternal, "killed");
     };
@@ -109,15 +110,16 @@ class TrainingRunTest : public ::testing::Test {
 };
 
 TEST_F(TrainingRunTest, TrainsEvaluatesAndWritesAModelThatRuns) {
-  TrainingHooks hooks;
+  TrainingHooks<StepReport> hooks;
   TrainingPlan plan;
   std::vector<int64_t> evaluated, saved;
   hooks.begin = [&](const TrainingPlan& p) { plan = p; };
-  hooks.evaluated = [&](int64_t steps, const HeldOutLoss& measured) {
+  hooks.measured = [&](int64_t steps, const TaskMeasure& measure) {
     evaluated.push_back(steps);
-    EXPECT_GT(measured.loss, 0);
-    EXPECT_GT(measured.mtp_loss, 0);
-    EXPECT_GE(measured.accuracy, 0);
+    EXPECT_GT(measure.predicted.loss, 0);
+    EXPECT_GT(measure.predicted.mtp_loss, 0);
+    ASSERT_TRUE(measure.replies.has_value());
+    EXPECT_EQ(measure.replies->mean.problems, 2);
   };
   hooks.saved = [&](int64_t steps) { saved.push_back(steps); };
   const TrainingOutcome outcome = Run(Recipe("out"), hooks);
@@ -146,7 +148,7 @@ TEST_F(TrainingRunTest, StoppedAnywhereAndGoneOnWithItIsTheSame) {
   // Stopped in order, as by Ctrl-C.
   for (const int64_t before : {0, 1, 5}) {
     const std::string out = "stopped" + std::to_string(before);
-    TrainingHooks hooks;
+    TrainingHooks<StepReport> hooks;
     int64_t steps = 0;
     hooks.step = [&](const StepReport&) { ++steps; };
     hooks.stop = [&] { return steps == before; };

@@ -57,6 +57,8 @@ warmup_steps = 3
 [evaluate]
 every = 10
 problems = 4
+replies = 1
+max_tokens = 12
 [output]
 folder = "%s"
 checkpoint_every = 3
@@ -132,7 +134,7 @@ class TrainTest(unittest.TestCase):
             self.assertEqual(digest(out / name), digest(whole / name), name)
 
     def test_a_recipe_from_end_to_end(self):
-        self.assertRegex(self.said, r"parameters, 30 steps, at least 15000 tokens")
+        self.assertRegex(self.said, r"parameters, 30 steps of at least 500 tokens \(15000 together\)")
         self.assertIn("held-out loss", self.said)
         log = log_of(self.folder / "pretrain")
         steps = [line for line in log if "loss" in line]
