@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,19 @@ void ReadTraining(std::string_view text, fathom::TrainingKind kind) {
   }
 }
 
+void ReadGrpo(std::string_view text, std::optional<fathom::GrpoMode> mode) {
+  try {
+    const fathom::GrpoRecipe recipe = fathom::ParseGrpoRecipe(text, "f.toml", mode);
+    CheckData(recipe.data);
+    const fathom::GrpoOptions& options = recipe.options;
+    CHECK(options.prompts > 0 && options.rollouts.samples > 1 && options.rollouts.max_tokens > 0);
+    CHECK(options.accuracy_weight + options.format_weight > 0);
+    CHECK(!recipe.model.start.empty() && fathom::StepSettings(recipe).is_object());
+  } catch (const fathom::Error& error) {
+    CheckMessage(error);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
@@ -65,5 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   ReadTokenizer(text);
   ReadTraining(text, fathom::TrainingKind::kPretrain);
   ReadTraining(text, fathom::TrainingKind::kSft);
+  ReadGrpo(text, std::nullopt);
+  ReadGrpo(text, fathom::GrpoMode::kR1);
   return 0;
 }

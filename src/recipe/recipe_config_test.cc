@@ -189,6 +189,121 @@ TEST(RecipeConfig, ATokenizer) {
                Error);
 }
 
+constexpr std::string_view kGrpo = R"([model]
+start = "sft/model"
+[data]
+seed = 4
+[grpo]
+problems = 5
+group = 6
+max_tokens = 70
+temperature = 0.5
+accuracy_reward = 2
+format_reward = 0.25
+clip_low = 0.1
+clip_high = 0.3
+kl = 0.01
+reference_every = 8
+updates = 2
+epochs = 3
+divide_by_deviation = true
+drop_uniform_groups = false
+mask_truncated = false
+[train]
+steps = 40
+learning_rate = 1e-4
+warmup_steps = 5
+final_share = 0.5
+batch_tokens = 900
+weight_decay = 0.01
+clip = 0.5
+balance_factor = 0.1
+bias_rate = 0.2
+recompute = true
+seed = 11
+threads = 3
+[evaluate]
+every = 10
+problems = 8
+replies = 2
+max_tokens = 60
+[output]
+folder = "out"
+)";
+
+TEST(RecipeConfig, EveryKeyOfReinforcement) {
+  const GrpoRecipe recipe = ParseGrpoRecipe(kGrpo, "r/f.toml");
+  EXPECT_EQ(recipe.model.start, "r/sft/model");
+  EXPECT_EQ(recipe.threads, 3);
+  EXPECT_EQ(recipe.evaluate.replies, 2);
+  EXPECT_EQ(recipe.evaluate.max_tokens, 60);
+  const GrpoOptions& options = recipe.options;
+  EXPECT_EQ(options.prompts, 5);
+  EXPECT_EQ(options.rollouts.samples, 6);
+  EXPECT_EQ(options.rollouts.max_tokens, 70);
+  EXPECT_EQ(options.rollouts.temperature, 0.5F);
+  EXPECT_EQ(options.rollouts.seed, 11U);
+  EXPECT_EQ(options.accuracy_weight, 2);
+  EXPECT_EQ(options.format_weight, 0.25);
+  EXPECT_EQ(options.objective.clip_low, 0.1);
+  EXPECT_EQ(options.objective.clip_high, 0.3);
+  EXPECT_EQ(options.objective.kl_coefficient, 0.01);
+  EXPECT_EQ(options.reference_interval, 8);
+  EXPECT_EQ(options.updates, 2);
+  EXPECT_EQ(options.epochs, 3);
+  EXPECT_TRUE(options.divide_by_deviation);
+  EXPECT_FALSE(options.drop_uniform_groups);
+  EXPECT_FALSE(options.mask_truncated);
+  EXPECT_EQ(options.schedule.steps, 40);
+  EXPECT_EQ(options.schedule.peak, 1e-4);
+  EXPECT_EQ(options.schedule.warmup_steps, 5);
+  EXPECT_EQ(options.schedule.final_share, 0.5);
+  EXPECT_EQ(options.batch_tokens, 900);
+  EXPECT_EQ(options.optimiser.weight_decay, 0.01);
+  EXPECT_EQ(options.largest_norm, 0.5);
+  EXPECT_EQ(options.balance_factor, 0.1);
+  EXPECT_EQ(options.bias_rate, 0.2);
+  EXPECT_TRUE(options.recompute);
+}
+
+TEST(RecipeConfig, AModeStandsForWhatIsNotNamed) {
+  const std::string least =
+      "[model]\nstart = 's'\n[data]\n[grpo]\n[train]\nsteps = 3\n[output]\nfolder = 'o'\n";
+  const GrpoOptions plain = ParseGrpoRecipe(least, "f").options;
+  EXPECT_EQ(plain.objective.kl_coefficient, GrpoOptions().objective.kl_coefficient);
+  EXPECT_EQ(plain.schedule.peak, GrpoOptions().schedule.peak);
+  const std::string named = Replaced(least, "[grpo]", "[grpo]\nmode = 'r1'\ngroup = 4");
+  for (const GrpoOptions& r1 : {ParseGrpoRecipe(least, "f", GrpoMode::kR1).options,
+                                ParseGrpoRecipe(named, "f").options}) {
+    EXPECT_EQ(r1.objective.kl_coefficient, R1Options().objective.kl_coefficient);
+    EXPECT_EQ(r1.schedule.peak, R1Options().schedule.peak);
+    EXPECT_EQ(r1.reference_interval, 400);
+  }
+  EXPECT_EQ(ParseGrpoRecipe(named, "f").options.rollouts.samples, 4);
+  EXPECT_EQ(ParseGrpoRecipe(named, "f", GrpoMode::kDefault).options.schedule.peak,
+            GrpoOptions().schedule.peak);
+}
+
+TEST(RecipeConfig, WhatIsWrongWithReinforcementIsNamed) {
+  const auto refusal = [](std::string_view from, std::string_view to) {
+    try {
+      ParseGrpoRecipe(Replaced(std::string(kGrpo), from, to), "f");
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return std::string("nothing was refused");
+  };
+  EXPECT_THAT(refusal("group = 6", "group = 1"), HasSubstr("'grpo.group' is 1, expected 2 to"));
+  EXPECT_THAT(refusal("start = \"sft/model\"", "config = 'c'\ntokenizer = 't'"),
+              HasSubstr("'model.start' is missing"));
+  EXPECT_THAT(refusal("kl = 0.01", "lk = 0.01"), HasSubstr("'grpo.lk' is a key that is not known"));
+  EXPECT_THAT(refusal("accuracy_reward = 2\nformat_reward = 0.25",
+                      "accuracy_reward = 0\nformat_reward = 0"),
+              HasSubstr("there is nothing to learn"));
+  EXPECT_THAT(refusal("steps = 40", "steps = 4"), HasSubstr("expected at most the 4 steps"));
+  EXPECT_THAT(refusal("seed = 4", "prompt_weight = 1"), HasSubstr("'data.prompt_weight'"));
+}
+
 TEST(RecipeConfig, StepSettingsHaveAllThatChangesAStep) {
   const auto settings = [](std::string_view from, std::string_view to) {
     return StepSettings(

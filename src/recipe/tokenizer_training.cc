@@ -118,6 +118,9 @@ std::vector<std::pair<std::string, std::string>> TokenizerFiles(const TokenizerS
 }
 
 void WriteTokenizer(const TokenizerSpec& spec, const fs::path& folder) {
+  std::error_code failed;
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
+  if (failed) throw SystemError(failed.value(), "cannot make the folder of " + folder.string());
   CheckDestination(folder, /*folder=*/true, Overwrite::kRefuse);
   PartFolder part(folder);
   for (const auto& [name, text] : TokenizerFiles(spec)) {
