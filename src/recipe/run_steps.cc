@@ -43,11 +43,11 @@ void CompareIdentities(const fs::path& path, const std::string& fingerprint,
     refuse("its fingerprint is none of a recipe");
   }
   if (!found.is_object()) refuse("its fingerprint is none of a recipe");
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : expected.items()) keys.push_back(key);
+  std::vector<std::string> keys;  // those that only the checkpoint has, then ours in their order
   for (const auto& [key, value] : found.items()) {
     if (!expected.contains(key)) keys.push_back(key);
   }
+  for (const auto& [key, value] : expected.items()) keys.push_back(key);
   for (const std::string& key : keys) {
     const std::string here = ValueText(expected, key), there = ValueText(found, key);
     if (here != there) refuse("'" + key + "' is " + here + ", the checkpoint's is " + there);
