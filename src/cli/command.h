@@ -39,6 +39,7 @@ struct Context {
 
 void AddBench(CLI::App& app, Context& context);
 void AddChat(CLI::App& app, Context& context);
+void AddEvaluate(CLI::App& app, Context& context);
 void AddImatrix(CLI::App& app, Context& context);
 void AddInspect(CLI::App& app, Context& context);
 void AddListAndRemove(CLI::App& app, Context& context);

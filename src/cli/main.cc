@@ -106,6 +106,7 @@ int Main(int argc, char** argv) {
   AddQuantize(app, context);
   AddImatrix(app, context);
   AddSynth(app, context);
+  AddEvaluate(app, context);
   AddTrain(app, context);
   AddVersion(app, context);
   for (CLI::App* command : app.get_subcommands({})) command->fallthrough();
