@@ -1,7 +1,8 @@
 // Speed of training: tokens per second of whole steps, and how near to the peak of the products
 // that is. Random tokens; what a model learns does not change its speed.
 //
-//   train_bench DIRECTORY [--tokens N] [--length N] [--steps N] [--threads N] [--recompute] [--muon]
+//   train_bench DIRECTORY [--tokens N] [--length N] [--steps N] [--threads N] [--recompute]
+//   [--muon]
 //
 // DIRECTORY is a Hugging Face directory (`fathom synth --type f32`). bench/train_torch.py does the
 // same with PyTorch.

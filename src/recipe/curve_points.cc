@@ -126,9 +126,8 @@ std::vector<std::string> TickLabels(std::span<const double> ticks) {
   std::vector<std::string> labels;
   for (const double tick : ticks) {
     if (tick == 0 || (largest >= kSmallest && largest < kLargest)) {
-      labels.push_back(WithCommas(Fixed(tick, tick == 0 && largest < kSmallest
-                                                  ? 0
-                                                  : DecimalsOf(step))));
+      labels.push_back(
+          WithCommas(Fixed(tick, tick == 0 && largest < kSmallest ? 0 : DecimalsOf(step))));
       continue;
     }
     const int exponent = ExponentOf(largest * (1 + 1e-9));

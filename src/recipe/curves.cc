@@ -389,8 +389,7 @@ std::vector<CurvePanel> PanelsOf(std::span<const LogEntry> entries) {
 std::string CurvesSvg(std::string_view title, std::string_view subtitle,
                       std::span<const CurvePanel> panels) {
   const std::vector<Box> boxes = Layout(panels.size());
-  const double height =
-      boxes.empty() ? kHeader : boxes.back().y + boxes.back().height + kMargin;
+  const double height = boxes.empty() ? kHeader : boxes.back().y + boxes.back().height + kMargin;
   const std::string size = Pixels(kWidth) + "\" height=\"" + Pixels(height);
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size +
                     "\" viewBox=\"0 0 " + Pixels(kWidth) + " " + Pixels(height) +

@@ -138,7 +138,7 @@ TEST(Curves, ThePictureIsSelfContainedAndSmall) {
   EXPECT_THAT(svg, HasSubstr(">Loss (nats a token)<"));
   EXPECT_THAT(svg, HasSubstr(">20,000<"));
   EXPECT_THAT(svg, Not(HasSubstr("<script")));
-  EXPECT_EQ(CountOf(svg, "http"), 1U);  // the name of the format alone
+  EXPECT_EQ(CountOf(svg, "http"), 1U);      // the name of the format alone
   EXPECT_EQ(CountOf(svg, "<circle"), 20U);  // held out
   EXPECT_LT(svg.size(), 60000U);
   const std::vector<std::string> paths = PathsOf(svg);

@@ -43,8 +43,8 @@ void JudgeBatch(TrainableModel& model, std::span<const JudgedSequence> sequences
     const int64_t begin = std::max<int64_t>(sequences[s].begin, 2);
     for (int64_t i = begin; i < std::ssize(sequences[s].tokens); ++i) {
       ++result.judged;
-      result.accepted += MostLikely(*pass.mtp_logits, first + i - 2) ==
-                         MostLikely(*pass.logits, first + i - 1);
+      result.accepted +=
+          MostLikely(*pass.mtp_logits, first + i - 2) == MostLikely(*pass.logits, first + i - 1);
     }
   }
 }

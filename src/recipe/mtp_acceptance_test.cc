@@ -83,8 +83,7 @@ TEST(MtpAcceptance, IsThatOfTheModelThatInferenceBinds) {
   sequences.push_back({});
   ThreadPool pool(2);
   for (const int64_t batch_tokens : {1, 100, 4096}) {
-    const MtpAcceptance found =
-        MeasureMtpAcceptance(*golden.model, sequences, pool, batch_tokens);
+    const MtpAcceptance found = MeasureMtpAcceptance(*golden.model, sequences, pool, batch_tokens);
     EXPECT_EQ(found.judged, expected.judged) << batch_tokens;
     EXPECT_EQ(found.accepted, expected.accepted) << batch_tokens;
   }

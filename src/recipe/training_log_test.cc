@@ -92,7 +92,8 @@ TEST_F(TrainingLogTest, GoesOnFromACheckpointAsIfNothingHadComeAfterIt) {
   }
   EXPECT_EQ(Text(), expected);
   // Nothing to drop: the very same file, not a copy.
-  struct stat before {}, after {};
+  struct stat before {
+  }, after{};
   ASSERT_EQ(::stat(path_.c_str(), &before), 0);
   { const TrainingLog log(path_, 5); }
   ASSERT_EQ(::stat(path_.c_str(), &after), 0);

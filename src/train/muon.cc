@@ -68,8 +68,8 @@ Muon::Muon(const ParameterSet& parameters, const MuonOptions& options, const Ada
     if (shape.kind != ParameterKind::kMatrix) continue;
     matrices_.push_back({i, size_});
     size_ += static_cast<std::size_t>(shape.elements());
-    scratch_size_ = std::max(
-        scratch_size_, shape.elements() + OrthogonaliseScratch(shape.rows, shape.columns));
+    scratch_size_ =
+        std::max(scratch_size_, shape.elements() + OrthogonaliseScratch(shape.rows, shape.columns));
   }
   momentum_ = Buffer(size_ * sizeof(float), "Muon's momenta");
 }

@@ -21,8 +21,7 @@ namespace {
 std::vector<float> RandomMatrix(int64_t count, uint64_t seed, double scale) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] =
-        static_cast<float>(scale * NormalsAt(seed, {static_cast<uint32_t>(i), 0, 0, 0})[0]);
+    values[i] = static_cast<float>(scale * NormalsAt(seed, {static_cast<uint32_t>(i), 0, 0, 0})[0]);
   }
   return values;
 }
@@ -215,8 +214,8 @@ TEST(OptimiserKind, IsKnownByName) {
 
 // State of each kind has names of its own, as many values as it moves, and no other optimiser's.
 TEST(OptimiserKind, SectionsAreNamedApart) {
-  const ParameterSet parameters({{"a.weight", ParameterKind::kMatrix, 2, 3},
-                                 {"norm.weight", ParameterKind::kVector, 1, 4}});
+  const ParameterSet parameters(
+      {{"a.weight", ParameterKind::kMatrix, 2, 3}, {"norm.weight", ParameterKind::kVector, 1, 4}});
   const auto sections = [&](OptimiserKind kind) {
     std::vector<std::string> found;
     for (const auto& section : MakeOptimiser(parameters, kind, {}, {})->Sections()) {
@@ -226,9 +225,9 @@ TEST(OptimiserKind, SectionsAreNamedApart) {
   };
   EXPECT_THAT(sections(OptimiserKind::kAdamW),
               ::testing::ElementsAre("first moments 10", "second moments 10"));
-  EXPECT_THAT(sections(OptimiserKind::kMuon),
-              ::testing::ElementsAre("Muon: momenta 6", "Muon: first moments 4",
-                                     "Muon: second moments 4"));
+  EXPECT_THAT(
+      sections(OptimiserKind::kMuon),
+      ::testing::ElementsAre("Muon: momenta 6", "Muon: first moments 4", "Muon: second moments 4"));
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ enum class OptimiserKind : uint8_t {
 // The kind of that name: "adamw" or "muon". Throws Error(kInvalidArgument) for another.
 OptimiserKind OptimiserKindOf(std::string_view name);
 
-// For the parameters of that set. AdamW takes `adamw` alone; Muon takes both, `adamw` for what is no
-// matrix. Throws Error(kOutOfMemory), and kInvalidArgument for options without sense.
+// For the parameters of that set. AdamW takes `adamw` alone; Muon takes both, `adamw` for what is
+// no matrix. Throws Error(kOutOfMemory), and kInvalidArgument for options without sense.
 std::unique_ptr<Optimiser> MakeOptimiser(const ParameterSet& parameters, OptimiserKind kind,
                                          const AdamWOptions& adamw, const MuonOptions& muon);
 

@@ -64,8 +64,8 @@ void CheckNumbers(const ParameterSet& parameters, int64_t step, double loss, dou
               "the last checkpoint is untouched; a lower learning rate may help");
 }
 
-double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser, int64_t step,
-                      double loss, double learning_rate, double largest_norm) {
+double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser,
+                      int64_t step, double loss, double learning_rate, double largest_norm) {
   const double norm = GradientNorm(pool, parameters);
   CheckNumbers(parameters, step, loss, norm);
   optimiser.Step(pool, parameters, learning_rate, ClipScale(norm, largest_norm));

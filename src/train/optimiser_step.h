@@ -37,8 +37,8 @@ void CheckNumbers(const ParameterSet& parameters, int64_t step, double loss, dou
 // Makes the optimiser's step with the gradients of `parameters`, scaled down where their norm is
 // over `largest_norm`. Returns the norm before. Throws as CheckNumbers; parameters and optimiser
 // are then unchanged.
-double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser, int64_t step,
-                      double loss, double learning_rate, double largest_norm);
+double ApplyGradients(ThreadPool& pool, ParameterSet& parameters, Optimiser& optimiser,
+                      int64_t step, double loss, double learning_rate, double largest_norm);
 
 // All that training changes: parameters, the optimiser's moments, router biases.
 std::vector<CheckpointSection> TrainingSections(const TrainableModel& model,

@@ -62,9 +62,8 @@ StepReport Trainer::Step() {
   model_.parameters().ClearGradients();
   counts_.Clear();
   for (const SampleBatch& batch : batches) Accumulate(batch, weight, sequences, report);
-  report.gradient_norm =
-      ApplyGradients(pool_, model_.parameters(), *optimiser_, report.step, report.loss,
-                     report.learning_rate, options_.largest_norm);
+  report.gradient_norm = ApplyGradients(pool_, model_.parameters(), *optimiser_, report.step,
+                                        report.loss, report.learning_rate, options_.largest_norm);
   counts_.MoveBiases(model_, options_.bias_rate);
   report.busiest_expert = counts_.Busiest();
   samples_taken_ = next;
