@@ -88,7 +88,8 @@ Grpo::Grpo(TrainableModel& model, const ModelFile& config, const PolicyTask& tas
       options_(options),
       pool_(pool),
       policy_(model, config, engine),
-      optimiser_(model.parameters(), options.optimiser) {
+      optimiser_(MakeOptimiser(model.parameters(), options.optimiser_kind, options.optimiser,
+                               options.muon)) {
   Validate(options);
   if (!has_reference()) return;
   reference_ = Buffer(model.parameters().values().size_bytes(), "the reference policy");
@@ -316,12 +317,12 @@ void Grpo::Update(const Replies& replies, GrpoReport& report, ObjectiveSums& sum
     counts_.Add(model_);
   }
   report.gradient_norm +=
-      ApplyGradients(pool_, model_.parameters(), optimiser_, report.step, sums.loss - loss_before,
+      ApplyGradients(pool_, model_.parameters(), *optimiser_, report.step, sums.loss - loss_before,
                      report.learning_rate, options_.largest_norm);
   report.busiest_expert = counts_.Busiest();
   if (options_.bias_rate != 0) counts_.MoveBiases(model_, options_.bias_rate);
   ++report.updates;
-  if (has_reference() && optimiser_.steps() % options_.reference_interval == 0) ResetReference();
+  if (has_reference() && optimiser_->steps() % options_.reference_interval == 0) ResetReference();
 }
 
 void Grpo::ResetReference() {
@@ -339,7 +340,7 @@ void Grpo::SwapReference() {
 }
 
 std::vector<CheckpointSection> Grpo::Sections() const {
-  std::vector<CheckpointSection> sections = TrainingSections(model_, optimiser_);
+  std::vector<CheckpointSection> sections = TrainingSections(model_, *optimiser_);
   if (!has_reference()) return sections;
   const std::size_t values = model_.parameters().values().size();
   sections.push_back({"reference parameters", reference_.as<float>().first(values)});
@@ -353,12 +354,12 @@ std::vector<CheckpointSection> Grpo::Sections() const {
 }
 
 void Grpo::Save(const std::filesystem::path& path, const std::string& fingerprint) const {
-  WriteCheckpoint(path, {fingerprint, optimiser_.steps(), steps_ * options_.prompts}, Sections());
+  WriteCheckpoint(path, {fingerprint, optimiser_->steps(), steps_ * options_.prompts}, Sections());
 }
 
 void Grpo::Load(const std::filesystem::path& path, const std::string& fingerprint) {
   const CheckpointHead head = ReadCheckpoint(path, fingerprint, Sections());
-  optimiser_.Resume(head.steps);
+  optimiser_->Resume(head.steps);
   steps_ = head.samples / options_.prompts;
 }
 

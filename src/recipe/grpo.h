@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@
 #include "recipe/reply_pass.h"
 #include "recipe/rollouts.h"
 #include "tensor/buffer.h"
-#include "train/adamw.h"
+#include "train/optimiser_kind.h"
 #include "train/optimiser_step.h"
 #include "train/schedule.h"
 
@@ -65,7 +66,9 @@ struct GrpoOptions {
   // objective.kl_coefficient is 0.
   int64_t reference_interval = 400;
   Schedule schedule{.peak = 1e-5, .final_share = 1, .warmup_steps = 0, .steps = 1};  // by step
+  OptimiserKind optimiser_kind = OptimiserKind::kAdamW;
   AdamWOptions optimiser{.weight_decay = 0};
+  MuonOptions muon;  // of matrices, with OptimiserKind::kMuon
   double largest_norm = 1.0;
   double balance_factor = 0;    // as TrainerOptions has them; off, since the loads of a few
   double bias_rate = 0;         // prompts are not those that experts are balanced for
@@ -161,7 +164,7 @@ class Grpo {
   ThreadPool& pool_;
   Policy policy_;
   autograd::Arena arena_;
-  AdamW optimiser_;
+  std::unique_ptr<Optimiser> optimiser_;
   ExpertCounts counts_;
   int64_t steps_ = 0;
   Before before_;            // of the step

@@ -33,7 +33,7 @@ CASES = {
     "grpo_tokens": {"clip_low": 0.2, "clip_high": 0.28, "kl_coefficient": 0.0, "mean": "tokens"},
     "grpo_replies": {"clip_low": 0.3, "clip_high": 0.3, "kl_coefficient": 0.05, "mean": "replies"},
 }
-NEAREST_BOUND = 1e-3
+NEAREST_BOUND = 2e-4
 
 
 def log_probabilities(model, prompt, reply):
