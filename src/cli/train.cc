@@ -6,7 +6,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -17,6 +20,7 @@
 #include "recipe/evaluation.h"
 #include "recipe/grpo_run.h"
 #include "recipe/recipe_config.h"
+#include "recipe/sparkline.h"
 #include "recipe/tokenizer_training.h"
 #include "recipe/training_run.h"
 
@@ -160,6 +164,20 @@ std::string StepText(const GrpoReport& report, RunClock& clock, Smoothed&) {
          Significant(report.mismatch) + clock.Left() + BusiestText(report.busiest_expert);
 }
 
+// What has a curve in the terminal.
+double CurveValue(const StepReport& report) { return report.loss; }
+double CurveValue(const GrpoReport& report) { return report.reward; }
+std::string_view CurveName(const StepReport&) { return "loss"; }
+std::string_view CurveName(const GrpoReport&) { return "reward"; }
+
+// "  loss ▇▅▃▂▁  busiest expert ▇▂▁▁▁" of all steps of this run.
+template <class Report>
+std::string CurvesText(std::span<const double> values, std::span<const double> busiest) {
+  constexpr int kWidth = 30;
+  return "  " + std::string(CurveName(Report())) + " " + Sparkline(values, kWidth) +
+         "  busiest expert " + Sparkline(busiest, kWidth);
+}
+
 // What a training says while it runs and at its end; `run` makes it with these hooks.
 template <class Report>
 int FollowTraining(
@@ -170,12 +188,18 @@ int FollowTraining(
   RunClock clock(steps);
   Smoothed speed;
   TaskMeasure last;
+  std::vector<double> values, busiest;  // of each step
   TrainingHooks<Report> hooks;
   hooks.begin = [&](const TrainingPlan& plan) { PrintLine(PlanText(plan, folder)); };
-  hooks.step = [&](const Report& report) { line.Show(StepText(report, clock, speed)); };
+  hooks.step = [&](const Report& report) {
+    values.push_back(CurveValue(report));
+    busiest.push_back(report.busiest_expert);
+    line.Show(StepText(report, clock, speed));
+  };
   hooks.measured = [&](int64_t done, const TaskMeasure& measure) {
     line.Clear();
     PrintLine(MeasureText(done, measure));
+    if (StdoutIsTerminal()) PrintLine(CurvesText<Report>(values, busiest));
     last = measure;
   };
   hooks.stop = [&] { return interrupts.pending(); };
