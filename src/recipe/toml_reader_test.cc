@@ -116,7 +116,7 @@ TEST(Toml, WhatIsNoTomlNamesItsLine) {
               StartsWith("invalid_file: f.toml:2: has 1006 bytes, expected lines of at most 1000"));
   EXPECT_THAT(failure(std::string((1 << 20) + 1, '\n')), HasSubstr("expected at most 1048576"));
   std::string deep;
-  for (int i = 0; i < 499; ++i) deep += "a.";
+  for (int i = 0; i < 498; ++i) deep += "a.";
   ParseToml("[" + deep + "a]\n", "f.toml");
 }
 
