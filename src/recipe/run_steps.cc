@@ -29,6 +29,18 @@ std::string ValueText(const OrderedJson& identity, const std::string& key) {
   return found == identity.end() ? "not set" : found->dump();
 }
 
+// The keys of both, those that only the second has where it has them.
+std::vector<std::string> KeysOf(const OrderedJson& first, const OrderedJson& second) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : first.items()) keys.push_back(key);
+  auto next = keys.begin();
+  for (const auto& [key, value] : second.items()) {
+    const auto found = std::find(keys.begin(), keys.end(), key);
+    next = (found == keys.end() ? keys.insert(next, key) : found) + 1;
+  }
+  return keys;
+}
+
 // Refuses a checkpoint of another training and names what differs first.
 void CompareIdentities(const fs::path& path, const std::string& fingerprint,
                        const OrderedJson& expected) {
@@ -43,12 +55,7 @@ void CompareIdentities(const fs::path& path, const std::string& fingerprint,
     refuse("its fingerprint is none of a recipe");
   }
   if (!found.is_object()) refuse("its fingerprint is none of a recipe");
-  std::vector<std::string> keys;  // those that only the checkpoint has, then ours in their order
-  for (const auto& [key, value] : found.items()) {
-    if (!expected.contains(key)) keys.push_back(key);
-  }
-  for (const auto& [key, value] : expected.items()) keys.push_back(key);
-  for (const std::string& key : keys) {
+  for (const std::string& key : KeysOf(expected, found)) {
     const std::string here = ValueText(expected, key), there = ValueText(found, key);
     if (here != there) refuse("'" + key + "' is " + here + ", the checkpoint's is " + there);
   }
