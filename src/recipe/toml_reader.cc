@@ -2,7 +2,17 @@
 // nothing of the library.
 #include "recipe/toml_reader.h"
 
+namespace fathom {
+// Some malformed texts lead toml++ (3.3 at least) into its own assertions, such as a table's
+// name that begins with no letter; with NDEBUG it goes on as if they held. Here they are errors.
+struct TomlAssertion {};
+[[noreturn]] static void FailTomlAssertion() { throw TomlAssertion(); }
+}  // namespace fathom
+#define TOML_ASSERT(condition) ((condition) ? void() : fathom::FailTomlAssertion())
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 #include <algorithm>
 #include <cmath>
@@ -96,6 +106,8 @@ TomlValue ParseToml(std::string_view text, const std::string& source) {
     throw Error(ErrorCode::kInvalidFile,
                 Place(source, static_cast<int>(error.source().begin.line)) +
                     "is no TOML: " + Plain(error.description()));
+  } catch (const TomlAssertion&) {
+    throw Error(ErrorCode::kInvalidFile, source + ": is no TOML: unexpected characters");
   }
 }
 

@@ -111,6 +111,7 @@ TEST(Toml, WhatIsNoTomlNamesItsLine) {
   };
   EXPECT_THAT(failure("a = 1\nb = = 2"), StartsWith("invalid_file: f.toml:2: is no TOML: "));
   EXPECT_THAT(failure("a = 1\n\na = 2"), StartsWith("invalid_file: f.toml:3: is no TOML: "));
+  EXPECT_THAT(failure("[^a]\nb = 1\n"), StartsWith("invalid_file: f.toml: is no TOML: "));
   EXPECT_THAT(failure("[a\x01]"), StartsWith("invalid_file: f.toml:1: is no TOML: "));
   EXPECT_THAT(failure("a = 1\nb = '" + std::string(1000, 'x') + "'"),
               StartsWith("invalid_file: f.toml:2: has 1006 bytes, expected lines of at most 1000"));
