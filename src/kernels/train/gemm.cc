@@ -3,12 +3,19 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace fathom {
 namespace {
 
 // The library has threads of its own, and gets none: only so are its functions both safe to call
-// from several threads and the same from each.
+// from several threads and the same from each. Already when a program starts it would make them, in
+// a constructor of the usual priority; those threads would take the signals that a program's own
+// threads block to wait for them.
+__attribute__((constructor(101))) void StartWithoutThreads() {
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+}
+
 void KeepSerial() {
   static const bool kDone = [] {
     openblas_set_num_threads(1);
