@@ -110,7 +110,7 @@ TEST(TokenizerJson, ReadsTheOtherShapes) {
 TEST(TokenizerJson, IdsWithoutATokenAreUnused) {
   Json file = SmallFile();
   file["model"]["vocab"]["far"] = 300;
-  file["added_tokens"] = {Added("<s>", 258)};  // numbered from the size of the vocabulary
+  file["added_tokens"] = Json::array({Added("<s>", 258)});  // numbered from the size of the vocabulary
   const TokenizerSpec spec = Parse(file);
   EXPECT_EQ(spec.tokens.size(), 301u);
   EXPECT_EQ(spec.kinds[299], TokenKind::kUnused);
