@@ -2,18 +2,6 @@
 // nothing of the library.
 #include "recipe/toml_reader.h"
 
-namespace fathom {
-// Some malformed texts lead toml++ (3.3 at least) into its own assertions, such as a table's
-// name that begins with no letter; with NDEBUG it goes on as if they held. Here they are errors.
-struct TomlAssertion {};
-[[noreturn]] static void FailTomlAssertion() { throw TomlAssertion(); }
-}  // namespace fathom
-#define TOML_ASSERT(condition) ((condition) ? void() : fathom::FailTomlAssertion())
-#pragma push_macro("NDEBUG")
-#undef NDEBUG
-#include <toml++/toml.h>
-#pragma pop_macro("NDEBUG")
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -22,6 +10,20 @@ struct TomlAssertion {};
 #include "base/check.h"
 #include "base/error.h"
 #include "formats/model_file.h"
+
+namespace fathom {
+namespace {
+// What toml++ holds for impossible and some texts reach all the same ("[# a]").
+[[noreturn]] void FailOfParser() {
+  throw Error(ErrorCode::kInvalidFile, "its structure cannot be followed");
+}
+}  // namespace
+}  // namespace fathom
+
+// Without its checks (NDEBUG) it tells the compiler that they hold, and goes on where they do not.
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? static_cast<void>(0) : ::fathom::FailOfParser())
+#include <toml++/toml.h>
 
 namespace fathom {
 namespace {
@@ -73,6 +75,43 @@ std::string_view TypeName(const TomlValue& value) {
   return kNames[value.value.index()];
 }
 
+// The end of the text in quotes that begins at text[at], or of the line where it is not closed.
+std::size_t QuotesEnd(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  const std::string three(3, quote);
+  const bool of_lines = text.substr(at).starts_with(three);
+  const std::string_view close = of_lines ? std::string_view(three) : text.substr(at, 1);
+  for (at += close.size(); at < text.size(); ++at) {
+    if (text[at] == '\n' && !of_lines) return at;
+    if (text[at] == '\\' && quote == '"') {
+      ++at;  // and what it escapes
+    } else if (text.substr(at).starts_with(close)) {
+      return at + close.size();
+    }
+  }
+  return text.size();
+}
+
+// Refuses what is not ASCII outside comments and texts in quotes, where TOML has none of it: toml++
+// 3.3 asks whether such a character is white space, and for U+00A1 to U+0499 that function runs off
+// its end.
+void RefuseStrayCharacters(std::string_view text, const std::string& source) {
+  int line = 1;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at + 1;
+    if (text[at] == '#') end = std::min(text.find('\n', at), text.size());
+    if (text[at] == '"' || text[at] == '\'') end = QuotesEnd(text, at);
+    if (static_cast<unsigned char>(text[at]) >= 0x80) {
+      throw Error(ErrorCode::kInvalidFile,
+                  Place(source, line) +
+                      "is no TOML: it has a character outside ASCII that is "
+                      "neither in a comment nor in quotes");
+    }
+    line += static_cast<int>(std::ranges::count(text.substr(at, end - at), '\n'));
+    at = end;
+  }
+}
+
 std::string NumberText(double value) {
   char text[64];
   std::snprintf(text, sizeof text, "%.10g", value);
@@ -97,6 +136,7 @@ TomlValue ParseToml(std::string_view text, const std::string& source) {
     }
     at = end + 1;
   }
+  RefuseStrayCharacters(text, source);
   try {
     const toml::table table = toml::parse(text);
     TomlValue root = Own(table);
@@ -106,8 +146,8 @@ TomlValue ParseToml(std::string_view text, const std::string& source) {
     throw Error(ErrorCode::kInvalidFile,
                 Place(source, static_cast<int>(error.source().begin.line)) +
                     "is no TOML: " + Plain(error.description()));
-  } catch (const TomlAssertion&) {
-    throw Error(ErrorCode::kInvalidFile, source + ": is no TOML: unexpected characters");
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kInvalidFile, source + ": is no TOML: " + error.message());
   }
 }
 

@@ -113,9 +113,18 @@ TEST(Toml, WhatIsNoTomlNamesItsLine) {
   EXPECT_THAT(failure("a = 1\n\na = 2"), StartsWith("invalid_file: f.toml:3: is no TOML: "));
   EXPECT_THAT(failure("[^a]\nb = 1\n"), StartsWith("invalid_file: f.toml: is no TOML: "));
   EXPECT_THAT(failure("[a\x01]"), StartsWith("invalid_file: f.toml:1: is no TOML: "));
+  EXPECT_THAT(failure("[# a\nb = 1"),
+              StartsWith("invalid_file: f.toml: is no TOML: its structure"));
   EXPECT_THAT(failure("a = 1\nb = '" + std::string(1000, 'x') + "'"),
               StartsWith("invalid_file: f.toml:2: has 1006 bytes, expected lines of at most 1000"));
   EXPECT_THAT(failure(std::string((1 << 20) + 1, '\n')), HasSubstr("expected at most 1048576"));
+  for (const char* stray :
+       {"a = \u00e4", "\u00e4 = 1", "a = \"x\" \u036b", "a = 1 \u036b # \u00e4"}) {
+    EXPECT_THAT(failure(std::string("# \u00e4\nb = '''\n\u00e4\\''' # \u00e4\n") + stray),
+                HasSubstr("f.toml:4: is no TOML: it has a character outside ASCII"))
+        << stray;
+  }
+  ParseToml("a = \"\\\"\u00e4\" # '\u00e4\nb = \"\"\"\"\u00e4\"\" \n\u00e4\"\"\"\n", "f.toml");
   std::string deep;
   for (int i = 0; i < 498; ++i) deep += "a.";
   ParseToml("[" + deep + "a]\n", "f.toml");
