@@ -63,6 +63,7 @@ MixtureBuffers MixtureBuffers::Carve(Arena& arena, const RouterSpec& router, int
   b.inner = ActivationStore::Carve(arena, slots, width);
   // Values of two bytes with a scale and a sum for every 32 of them take 2.25 bytes each, less than
   // a float: inputs are either, and when they are used up, outputs take their place.
+  if (b.inputs == nullptr) return b;  // the arena only counts
   b.gathered.floats = reinterpret_cast<float*>(b.inputs);
   b.gathered.values = reinterpret_cast<int16_t*>(b.inputs);
   const int64_t groups = hidden / kActivationGroup;
