@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "base/error.h"
@@ -53,10 +54,13 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::WillNeed(std::span<const std::byte> part) const {
+  const auto offset =
+      reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(data_);
+  if (offset > size_ || part.size() > size_ - offset) return;  // not of this file
   // Advice is given for whole pages; the mapping begins at one.
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = static_cast<std::size_t>(part.data() - data_) / page * page;
-  const auto end = static_cast<std::size_t>(part.data() - data_) + part.size();
+  const std::size_t begin = offset / page * page;
+  const std::size_t end = offset + part.size();
   ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 

@@ -19,7 +19,7 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
-  // Tells the kernel that a part of bytes() will be read soon.
+  // Tells the kernel that a part of bytes() will be read soon; of other memory it says nothing.
   void WillNeed(std::span<const std::byte> part) const;
 
  private:
