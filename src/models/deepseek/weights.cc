@@ -85,7 +85,8 @@ void TransposeKeys(const LatentAttentionShape& shape, const Linear& joint, int64
 
 Linear MatrixOf(const TensorView& stack, int64_t index) {
   Linear layer;
-  layer.weight = {stack.data + index * stack.shape[1] * stack.row_bytes(),
+  // Files that are only described have no data.
+  layer.weight = {stack ? stack.data + index * stack.shape[1] * stack.row_bytes() : nullptr,
                   stack.format,
                   2,
                   {stack.shape[1], stack.shape[2]}};
@@ -94,7 +95,7 @@ Linear MatrixOf(const TensorView& stack, int64_t index) {
 
 Linear RowsOf(const TensorView& view, int64_t first_row, int64_t rows) {
   Linear layer;
-  layer.weight = {view.row(first_row), view.format, 2, {rows, view.columns()}};
+  layer.weight = {view ? view.row(first_row) : nullptr, view.format, 2, {rows, view.columns()}};
   return layer;
 }
 
