@@ -35,13 +35,16 @@ std::vector<Candidate> Candidates() {
                   __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("aes");
   const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                   HasF16c() && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  std::vector<Candidate> candidates = {{"avx2", v3, Avx2Kernels},
+                                       {"portable", v2, PortableKernels},
+                                       {"ref", true, ReferenceKernels}};
+#if !defined(FATHOM_NO_AVX512)
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-  return {{"avx512", v4, Avx512Kernels},
-          {"avx2", v3, Avx2Kernels},
-          {"portable", v2, PortableKernels},
-          {"ref", true, ReferenceKernels}};
+  candidates.insert(candidates.begin(), {"avx512", v4, Avx512Kernels});
+#endif
+  return candidates;
 #else
   return {{"portable", true, PortableKernels}, {"ref", true, ReferenceKernels}};
 #endif

@@ -69,10 +69,13 @@ void TakeMeans(EvaluationReport& report) {
   }
 }
 
-std::string TableLine(const std::string& name, const FamilyScore& score) {
+// A table without a column for pass@k where k is 1.
+std::string TableLine(const std::string& name, const FamilyScore& score, int64_t k) {
+  char pass_k[32] = "";
+  if (k > 1) std::snprintf(pass_k, sizeof pass_k, " %8.1f", 100 * score.pass_k);
   char line[160];
-  std::snprintf(line, sizeof line, "%-18s %8lld %7.1f %8.1f %10.1f %10.1f %9.0f\n", name.c_str(),
-                static_cast<long long>(score.problems), 100 * score.pass_1, 100 * score.pass_k,
+  std::snprintf(line, sizeof line, "%-18s %8lld %7.1f%s %10.1f %10.1f %9.0f\n", name.c_str(),
+                static_cast<long long>(score.problems), 100 * score.pass_1, pass_k,
                 100 * score.formatted, 100 * score.truncated, score.thinking_tokens);
   return line;
 }
@@ -136,13 +139,17 @@ EvaluationReport Evaluate(Engine& engine, const TaskFormat& format,
 }
 
 std::string EvaluationTable(const EvaluationReport& report) {
+  char pass_k[32] = "";
+  if (report.k > 1) {
+    const std::string name = "pass@" + std::to_string(report.k);
+    std::snprintf(pass_k, sizeof pass_k, " %8s", name.c_str());
+  }
   char head[160];
-  const std::string pass_k = "pass@" + std::to_string(report.k);
-  std::snprintf(head, sizeof head, "%-18s %8s %7s %8s %10s %10s %9s\n", "family", "problems",
-                "pass@1", pass_k.c_str(), "formatted", "truncated", "thinking");
+  std::snprintf(head, sizeof head, "%-18s %8s %7s%s %10s %10s %9s\n", "family", "problems", "pass@1",
+                pass_k, "formatted", "truncated", "thinking");
   std::string table = head;
-  for (const FamilyScore& score : report.families) table += TableLine(score.family, score);
-  return table + TableLine("mean", report.mean);
+  for (const FamilyScore& score : report.families) table += TableLine(score.family, score, report.k);
+  return table + TableLine("mean", report.mean, report.k);
 }
 
 std::string EvaluationJsonLines(const EvaluationReport& report, std::string_view model) {

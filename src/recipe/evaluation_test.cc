@@ -195,6 +195,16 @@ TEST(Evaluation, TablesAndLinesHoldTheNumbers) {
   EXPECT_EQ(parsed[2].at("k"), 8);
 }
 
+TEST(Evaluation, OfOneReplyTheTableHasOneShare) {
+  EvaluationReport report;
+  report.families = {{"addition", 8, 0.5, 0.5, 1, 0.125, 40}};
+  report.mean = {"mean", 8, 0.5, 0.5, 1, 0.125, 40};
+  EXPECT_EQ(EvaluationTable(report),
+            "family             problems  pass@1  formatted  truncated  thinking\n"
+            "addition                  8    50.0      100.0       12.5        40\n"
+            "mean                      8    50.0      100.0       12.5        40\n");
+}
+
 TEST(Evaluation, OptionsWithoutSenseAreRefused) {
   Student student;
   for (const EvaluationOptions& options :
