@@ -34,7 +34,7 @@ data_argument() {
 # command needs none. Where that cannot be told, fetching it does no harm.
 wants_default_model() {
   case ${1:-serve} in
-    serve | chat | run | score | tokenize | bench | inspect | plan | imatrix) ;;
+    serve | chat | run | score | tokenize | bench | inspect | plan | imatrix | evaluate) ;;
     *) return 1 ;;
   esac
   local argument models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models

@@ -183,6 +183,13 @@ build_preset() {
     say "build/$preset was made for $home; starting afresh"
     rm -rf "$folder"
   fi
+  # Of another compiler CMake would keep some of what it found out with the last one.
+  local presets
+  presets=$(<"$ROOT/CMakePresets.json")
+  if [[ -e $folder/.options && $presets != "$(cat "$folder/.presets" 2>/dev/null)" ]]; then
+    say "CMakePresets.json has changed since build/$preset was made; starting afresh"
+    rm -rf "$folder"
+  fi
   if [[ ! -e $folder/build.ninja ]]; then
     check_space "$ROOT" 1000 "the build"
     say "Configuring build/$preset"
@@ -192,6 +199,7 @@ build_preset() {
     (cd "$ROOT" && cmake --preset "$preset" "$@") >&2 9>&- || die "configuring build/$preset failed"
   fi
   (($# == 0)) || echo "$*" >"$folder/.options"
+  echo "$presets" >"$folder/.presets"
   say "Building build/$preset ($target, $(build_jobs) at a time)"
   NINJA_STATUS='[%f/%t %es] ' ninja -C "$folder" -j "$(build_jobs)" "$target" >&2 9>&- ||
     die "building build/$preset failed; the messages above say where" \

@@ -91,7 +91,7 @@ void CheckDestination(const fs::path& destination, bool folder, Overwrite overwr
   }
   if (overwrite == Overwrite::kRefuse) {
     throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
-                "--force replaces it");
+                folder ? "take another name, or move this folder away" : "--force replaces it");
   }
 }
 

@@ -61,6 +61,7 @@ class ScriptCase(unittest.TestCase):
         (self.root / "run.sh").write_text(script.replace("PORT=8080", f"PORT={self.port}"))
         for name in ("setup.sh", "fetch_default_model.py"):
             shutil.copy(ROOT / "tools" / name, self.root / "tools")
+        shutil.copy(ROOT / "CMakePresets.json", self.root)
         for tool in PLAIN_TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
         self.write_catalog(hashlib.sha256(MODEL).hexdigest())
@@ -171,6 +172,19 @@ class RunScriptTest(ScriptCase):
         self.assertIn("was made for /elsewhere", result.stderr)
         self.assertEqual(len(self.called("cmake")), 2)
 
+    def test_other_presets_are_built_afresh(self):
+        self.assertEqual(self.run_script("list").returncode, 0)
+        # As a build of the tests leaves it: with options.
+        options = self.root / "build" / "release" / ".options"
+        options.write_text("-DFATHOM_TESTS=ON\n")
+        self.assertEqual(self.run_script("list").returncode, 0)
+        self.assertEqual(len(self.called("cmake")), 1)
+        (self.root / "CMakePresets.json").write_text('{"version": 4}\n')
+        result = self.run_script("list")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("CMakePresets.json has changed", result.stderr)
+        self.assertEqual(len(self.called("cmake")), 2)
+
     def test_an_interrupted_configuration_is_repeated(self):
         (self.root / "build" / "release").mkdir(parents=True)
         self.assertEqual(self.run_script("list").returncode, 0)
@@ -185,7 +199,7 @@ class RunScriptTest(ScriptCase):
             self.assertFalse(self.model.exists(), arguments)
 
     def test_the_default_model_is_fetched_for_commands_that_fall_back_to_it(self):
-        for command in ("inspect", "plan", "tokenize"):
+        for command in ("inspect", "plan", "tokenize", "evaluate"):
             with self.subTest(command):
                 self.assertEqual(self.run_script(command).returncode, 0)
                 self.assertTrue(self.model.exists())
