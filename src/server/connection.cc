@@ -22,6 +22,9 @@ constexpr std::size_t kMaxWaitingInput = 64 * 1024;
 constexpr double kLingerSeconds = 2.0;
 constexpr double kLingerSecondsAtShutdown = 0.2;
 constexpr std::size_t kMaxLingerBytes = std::size_t{64} << 20;
+// Events that are put into words before timers and the socket have their turn again: a reply may
+// come faster than it can be written down.
+constexpr std::size_t kEventsAtOnce = 64;
 
 ApiError ShuttingDown() {
   return ApiError(503, "server_error", "shutting_down", "", "the server is shutting down");
@@ -253,7 +256,7 @@ void Connection::StreamBegin() {
 void Connection::DrainEvents() {
   if (state_ != State::kGenerating || !generation_) return;
   std::string out;
-  for (GenerationQueue::Item& item : generation_->events->Take()) {
+  for (GenerationQueue::Item& item : generation_->events->Take(kEventsAtOnce)) {
     out += generation_->reply->Add(item.reply, std::move(item.event));
   }
   if (generation_->stream && !out.empty()) Send(Frame(std::move(out)));

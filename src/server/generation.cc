@@ -1,6 +1,8 @@
 #include "server/generation.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -75,9 +77,13 @@ void GenerationQueue::Open(std::function<void()> wake) {
   if (!items_.empty()) wake_();
 }
 
-std::vector<GenerationQueue::Item> GenerationQueue::Take() {
+std::vector<GenerationQueue::Item> GenerationQueue::Take(std::size_t most) {
   const std::lock_guard lock(mutex_);
-  return std::exchange(items_, {});
+  const auto end = items_.begin() + static_cast<std::ptrdiff_t>(std::min(most, items_.size()));
+  std::vector<Item> taken(std::move_iterator(items_.begin()), std::move_iterator(end));
+  items_.erase(items_.begin(), end);
+  if (!items_.empty() && wake_) wake_();
+  return taken;
 }
 
 void GenerationQueue::Close() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,14 +33,16 @@ class GenerationQueue {
   void Push(std::size_t reply, ChatEvent&& event);
 
   // Consumer. `wake` is called (at once, or on the engine thread) when there is something to take
-  // after nothing was; it must be quick and must not call back.
+  // after nothing was, and by Take() when it leaves something; it must be quick and must not call
+  // back.
   void Open(std::function<void()> wake);
-  std::vector<Item> Take();
+  // The first of what is there, at most `most`.
+  std::vector<Item> Take(std::size_t most);
   void Close();
 
  private:
   std::mutex mutex_;
-  std::vector<Item> items_;
+  std::deque<Item> items_;
   std::function<void()> wake_;
   bool closed_ = false;
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -19,7 +20,7 @@ TEST(GenerationQueue, WakesOncePerBatchAndKeepsTheOrder) {
   EXPECT_EQ(woken, 1);  // for what came before
   queue.Push(1, {});
   EXPECT_EQ(woken, 1);
-  const auto items = queue.Take();
+  const auto items = queue.Take(10);
   ASSERT_EQ(items.size(), 2u);
   EXPECT_EQ(items[0].reply, 0u);
   EXPECT_EQ(items[1].reply, 1u);
@@ -28,7 +29,24 @@ TEST(GenerationQueue, WakesOncePerBatchAndKeepsTheOrder) {
   queue.Close();
   queue.Push(3, {});
   EXPECT_EQ(woken, 2);
-  EXPECT_TRUE(queue.Take().empty());
+  EXPECT_TRUE(queue.Take(10).empty());
+}
+
+TEST(GenerationQueue, WhatIsLeftWakesAgain) {
+  GenerationQueue queue;
+  int woken = 0;
+  queue.Open([&] { ++woken; });
+  for (std::size_t i = 0; i < 5; ++i) queue.Push(i, {});
+  EXPECT_EQ(woken, 1);
+  std::vector<std::size_t> sizes;
+  std::size_t next = 0;
+  for (int wanted = 2; next < 5; ++wanted) {
+    const auto items = queue.Take(2);
+    sizes.push_back(items.size());
+    for (const auto& item : items) EXPECT_EQ(item.reply, next++);
+    EXPECT_EQ(woken, std::min(wanted, 3));
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 2, 1}));
 }
 
 TEST(GenerationQueue, NothingIsWokenAfterClose) {
@@ -41,7 +59,7 @@ TEST(GenerationQueue, NothingIsWokenAfterClose) {
     std::thread producer([&] {
       while (!stop) queue->Push(0, {});
     });
-    queue->Take();
+    queue->Take(10);
     queue->Close();
     closed = true;
     stop = true;
