@@ -3,15 +3,18 @@
 sampled with a seed. Prints the tokens/s of one chat and of all together.
 
 Usage: concurrent_test.py [--program FATHOM --model FILE] [--chats 16] [--tokens 96]
+                          [--rounds 1]     measure so often, one and all by turns; medians count
                           [--min-ratio R]  fail unless together >= R times the tokens/s of one
 Without --program and --model, FATHOM_PROGRAM and FATHOM_MODEL are used, and without a model a tiny
 random one. Needs Python's standard library alone.
 """
 
 import argparse
+import collections
 import http.client
 import json
 import os
+import statistics
 import sys
 import threading
 import time
@@ -95,10 +98,28 @@ def together(chats, server):
     return results, seconds
 
 
-def check(name, expected, results):
-    wrong = [i for i, (text, _) in enumerate(results) if text != expected[i]]
+Round = collections.namedtuple("Round", "alone together one_rate all_rate")
+
+
+def rate(results, seconds):
+    return sum(usage["completion_tokens"] for _, usage in results) / seconds
+
+
+def measure(chats, server):
+    """One round: every chat alone, one after the other, then all at once."""
+    begin = time.monotonic()
+    alone = [chat.run(server) for chat in chats]
+    alone_seconds = time.monotonic() - begin
+    at_once, seconds = together(chats, server)
+    return Round([text for text, _ in alone], [text for text, _ in at_once],
+                 rate(alone, alone_seconds), rate(at_once, seconds))
+
+
+def check(name, expected, texts):
+    """False, with what differs printed, when a chat's text is not the one it gives alone."""
+    wrong = [i for i, text in enumerate(texts) if text != expected[i]]
     for i in wrong:
-        print(f"{name}, chat {i}:\n  alone    {expected[i]!r}\n  together {results[i][0]!r}")
+        print(f"{name}, chat {i}:\n  alone    {expected[i]!r}\n  here     {texts[i]!r}")
     return not wrong
 
 
@@ -108,6 +129,7 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--chats", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--min-ratio", type=float, default=0)
     parser.add_argument("flags", nargs="*", help="further flags of `fathom serve`, after --")
     arguments = parser.parse_args()
@@ -120,24 +142,27 @@ def main():
         try:
             # The first time nothing is cached; alone and again together, prompts come from the cache.
             fresh, _ = together(chats, server)
-            begin = time.monotonic()
-            alone = [chat.run(server) for chat in chats]
-            alone_seconds = time.monotonic() - begin
-            again, seconds = together(chats, server)
+            rounds = [measure(chats, server) for _ in range(max(arguments.rounds, 1))]
         finally:
             status = server.stop()
 
-    expected = [text for text, _ in alone]
-    equal = check("first", expected, fresh) and check("second", expected, again)
-    tokens = sum(usage["completion_tokens"] for _, usage in again)
-    one = sum(usage["completion_tokens"] for _, usage in alone) / alone_seconds
-    all_of_them = tokens / seconds
+    expected = rounds[0].alone
+    equal = check("first", expected, [text for text, _ in fresh])
+    for number, measured in enumerate(rounds, 1):
+        equal = check(f"alone, round {number}", expected, measured.alone) and equal
+        equal = check(f"together, round {number}", expected, measured.together) and equal
+    one = statistics.median(measured.one_rate for measured in rounds)
+    all_of_them = statistics.median(measured.all_rate for measured in rounds)
+    ratio = statistics.median(measured.all_rate / measured.one_rate for measured in rounds)
+    if len(rounds) > 1:
+        each = ", ".join(f"{measured.all_rate / measured.one_rate:.2f}" for measured in rounds)
+        print(f"medians of {len(rounds)} rounds; times as many in each: {each}")
     print(f"one chat:  {one:8.1f} tokens/s")
-    print(f"{len(chats)} chats: {all_of_them:8.1f} tokens/s, {all_of_them / one:.2f} times as many")
+    print(f"{len(chats)} chats: {all_of_them:8.1f} tokens/s, {ratio:.2f} times as many")
     print("every chat is byte-equal to itself alone" if equal else "FAILED: chats differ")
     if status != 0:
         print(f"FAILED: the server ended with {status}")
-    if all_of_them < arguments.min_ratio * one:
+    if ratio < arguments.min_ratio:
         print(f"FAILED: less than {arguments.min_ratio} times the tokens/s of one")
         return 1
     return 0 if equal and status == 0 else 1
