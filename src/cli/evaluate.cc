@@ -1,17 +1,15 @@
 // fathom evaluate: how well a model solves held-out tasks, by family.
-#include "recipe/evaluation.h"
-
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/reply.h"
 #include "cli/terminal.h"
+#include "recipe/evaluation.h"
 
 namespace fathom::cli {
 namespace {
@@ -37,8 +35,8 @@ std::vector<MixtureEntry> EntriesOf(const std::vector<std::string>& families) {
 }
 
 std::string ProgressText(const RolloutProgress& progress) {
-  std::string text = std::to_string(progress.done) + " of " + std::to_string(progress.total) +
-                     " replies";
+  std::string text =
+      std::to_string(progress.done) + " of " + std::to_string(progress.total) + " replies";
   if (progress.done > 0 && progress.seconds > 0) {
     text += ", " + Significant(static_cast<double>(progress.tokens) / progress.seconds) +
             " tokens/s, " + DurationText(progress.RemainingSeconds()) + " left";
@@ -62,14 +60,10 @@ int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
   options.extraction = flags.lenient ? Extraction::kLenient : Extraction::kStrict;
   InterruptScope interrupts;
   ProgressLine line;
-  CancelFlag cancelled = false;
   EvaluationReport report;
   try {
-    report = Evaluate(engine, format, problems, options, &cancelled,
-                      [&](const RolloutProgress& progress) {
-                        if (interrupts.pending()) cancelled = true;
-                        line.Show(ProgressText(progress));
-                      });
+    report = Evaluate(engine, format, problems, options, &interrupts.flag(),
+                      [&](const RolloutProgress& progress) { line.Show(ProgressText(progress)); });
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCancelled) throw;
     line.Clear();
@@ -107,7 +101,8 @@ void AddEvaluate(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  command->add_option("--seed", flags->options.seed, "Of the replies' draws; the problems are fixed")
+  command
+      ->add_option("--seed", flags->options.seed, "Of the replies' draws; the problems are fixed")
       ->type_name("N");
   command->add_flag("--lenient", flags->lenient,
                     "Where no answer is in bold or boxed, take the last number or word: for models "

@@ -22,13 +22,17 @@ namespace {
 constexpr int kMostSignals = 3;
 std::atomic<int> interrupts_pending{0};
 std::atomic<int> terminations{0};
-static_assert(std::atomic<int>::is_always_lock_free);  // for use in a signal handler
+CancelFlag signalled{false};
+// For use in a signal handler.
+static_assert(std::atomic<int>::is_always_lock_free && CancelFlag::is_always_lock_free);
 
 void OnInterrupt(int) {
+  signalled = true;
   if (++interrupts_pending > kMostSignals) ::_exit(kExitInterrupted);
 }
 
 void OnTerminate(int) {
+  signalled = true;
   if (++terminations > kMostSignals) ::_exit(kExitTerminated);
 }
 
@@ -66,6 +70,7 @@ struct InterruptScope::Saved {
 
 InterruptScope::InterruptScope() : saved_(std::make_unique<Saved>()) {
   interrupts_pending = 0;
+  signalled = terminated();
   struct sigaction action = {};
   action.sa_handler = OnInterrupt;  // no SA_RESTART: a read of the terminal must end
   CHECK(::sigaction(SIGINT, &action, &saved_->interrupt) == 0);
@@ -84,6 +89,7 @@ InterruptScope::~InterruptScope() {
 
 bool InterruptScope::Take() { return interrupts_pending.exchange(0) > 0 || terminated(); }
 bool InterruptScope::pending() const { return interrupts_pending > 0 || terminated(); }
+const CancelFlag& InterruptScope::flag() const { return signalled; }
 
 bool TerminationAsked() { return terminations > 0; }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "chat/chat.h"
 
 namespace fathom::cli {
@@ -30,6 +31,8 @@ class InterruptScope {
   // SIGTERM or SIGHUP.
   bool Take();
   bool pending() const;
+  // Set from the first of these signals on, for work that looks at a flag.
+  const CancelFlag& flag() const;
   // Whether one of these came: there is nothing to do but to end.
   bool terminated() const { return TerminationAsked(); }
 

@@ -96,9 +96,10 @@ std::string MeasureText(int64_t steps, const TaskMeasure& measure) {
   text += ", right tokens " + Significant(100 * predicted.accuracy) + "%";
   if (!measure.replies) return text;
   const FamilyScore& mean = measure.replies->mean;
-  return text + ", solves " + Significant(100 * mean.pass_1) + "% of " +
-         std::to_string(mean.problems) + " problems, thinking " +
-         Significant(mean.thinking_tokens) + " tokens";
+  text += ", solves " + Significant(100 * mean.pass_1) + "% of " + std::to_string(mean.problems) +
+          " problems, thinking " + Significant(mean.thinking_tokens) + " tokens";
+  if (measure.mtp) text += ", mtp right in " + Significant(100 * measure.mtp->share()) + "%";
+  return text;
 }
 
 // How far a run is and what is left.
@@ -202,7 +203,7 @@ int FollowTraining(
     if (StdoutIsTerminal()) PrintLine(CurvesText<Report>(values, busiest));
     last = measure;
   };
-  hooks.stop = [&] { return interrupts.pending(); };
+  hooks.stop = &interrupts.flag();
   const TrainingOutcome outcome = run(hooks, line);
   line.Clear();
   const std::string done = std::to_string(outcome.steps_done);

@@ -223,8 +223,10 @@ void RefuseWhatCannotRun(const QuantizePlan& plan, const fs::path& destination) 
   }
   ModelFile::Metadata metadata =
       ParseGguf(std::as_bytes(std::span(encoded)), destination.string()).metadata;
-  DescribeModel(
-      ModelFile({}, std::move(metadata), std::move(tensors), ModelFileKind::kGguf, destination));
+  const ModelFile file({}, std::move(metadata), std::move(tensors), ModelFileKind::kGguf,
+                       destination);
+  DescribeModel(file);
+  CheckMtpModule(file);
 }
 
 bool UsesImportance(const OutputTensor& tensor) {
@@ -307,7 +309,9 @@ QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
   }
   quantizer.Report(report.bytes);
   part.Finish();
-  BindModel(OpenGguf(part.path()));  // what is published can be run
+  const ModelFile written = OpenGguf(part.path());
+  BindModel(written);  // what is published can be run
+  BindMtpModule(written);
   part.Publish();
   return report;
 }

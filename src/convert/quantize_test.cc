@@ -524,6 +524,21 @@ TEST(QuantizeErrors, TypesThatCannotRunTogetherAreFoundBeforeAnythingIsWritten) 
   }
 }
 
+TEST(QuantizeErrors, ThoseOfALayerThatPredictsToo) {
+  const ScratchFolder folder;
+  QuantizeOptions options = To(Format::kQ4_0);
+  options.overrides = {{"blk.2.ffn_up_exps", Format::kF16}};
+  for (const bool directory : {true, false}) {
+    options.prediction_layers = directory;  // of a file all layers are kept
+    const ModelFile source = directory ? OpenHuggingFaceDirectory(PredictingSource(folder))
+                                       : OpenGolden("deepseek_mtp.kv_b.gguf");
+    EXPECT_THAT(ErrorOf(source, folder / "out.gguf", options),
+                HasSubstr("in layer 2 the experts' gate matrices are stored as Q4_0 and their up "
+                          "matrices as F16"));
+    EXPECT_FALSE(fs::exists(folder / "out.gguf.part"));
+  }
+}
+
 TEST(QuantizeErrors, UnknownArchitecture) {
   const ScratchFolder folder;
   const fs::path copy = Copied(folder, "qwen2_tied");

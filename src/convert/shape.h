@@ -43,7 +43,8 @@ struct ModelShape {
   int64_t shared_experts = 0;
   int64_t mtp_layers = 0;  // layers behind the others that predict further tokens
   RouterSpec router;
-  int64_t scale_block = 0;  // side of the square of FP8 weights under one scale; 0: no FP8
+  int64_t scale_block = 0;    // side of the square of FP8 weights under one scale; 0: no FP8
+  bool power_scales = false;  // those scales are powers of two ("scale_fmt": "ue8m0", V3.1's)
 
   // As "general.architecture" has it, and the prefix of its keys.
   std::string_view GgufName() const;

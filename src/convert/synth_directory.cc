@@ -1,5 +1,6 @@
 // Hugging Face directories: shards, and the index that names the shard of every tensor.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <system_error>
@@ -64,9 +65,13 @@ std::vector<StoredTensor> StoredTensors(const ModelShape& shape, Format type, Sy
     if (!scaled) continue;
     std::vector<int64_t> grid = tensor.shape;
     for (int64_t& side : grid) side = (side + shape.scale_block - 1) / shape.scale_block;
-    const double scale = tensor.deviation / kFloat8Deviation;
-    tensors.push_back(
-        Stored(tensor.name + "_scale_inv", grid, Format::kF32, kScaleSpread * scale, scale));
+    double scale = tensor.deviation / kFloat8Deviation;
+    double spread = kScaleSpread * scale;
+    if (shape.power_scales) {
+      scale = std::exp2(std::round(std::log2(scale)));
+      spread = 0;
+    }
+    tensors.push_back(Stored(tensor.name + "_scale_inv", grid, Format::kF32, spread, scale));
   }
   report.tensors = tensors.size();
   return tensors;

@@ -9,10 +9,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "convert/quantize.h"
 #include "convert/random_blocks.h"
@@ -150,6 +152,34 @@ TEST(SynthDirectoryTest, SameSeedSameBytes) {
   };
   EXPECT_EQ(digest("a"), digest("b"));
   EXPECT_NE(digest("a"), digest("c"));
+}
+
+// As V3.1's: "scale_fmt" ue8m0 says that they have an exponent and nothing else.
+TEST(SynthDirectoryTest, ScalesArePowersOfTwoWhereTheConfigSaysSo) {
+  const ScratchFolder folder;
+  std::stringstream text;
+  text << std::ifstream(kGoldens / "deepseek_fp8" / "config.json").rdbuf();
+  OrderedJson config = ParseOrderedJson(text.str(), "config.json");
+  for (const bool powers : {false, true}) {
+    if (powers) config["quantization_config"]["scale_fmt"] = "ue8m0";
+    const fs::path shape = folder / "config.json";
+    std::ofstream(shape) << config.dump();
+    const fs::path path = folder / (powers ? "powers" : "any");
+    WriteSyntheticDirectory({.shape = shape.string(), .type = Format::kF8_E4M3, .threads = 1},
+                            path);
+    const ModelFile file = OpenHuggingFaceDirectory(path);
+    int64_t scales = 0, without_fraction = 0;
+    for (const NamedTensor& tensor : file.tensors()) {
+      if (!tensor.name.ends_with("_scale_inv")) continue;
+      const auto* values = reinterpret_cast<const float*>(tensor.view.data);
+      for (int64_t i = 0; i < tensor.view.elements(); ++i, ++scales) {
+        int exponent;
+        without_fraction += std::frexp(values[i], &exponent) == 0.5F ? 1 : 0;
+      }
+    }
+    ASSERT_GT(scales, 0);
+    EXPECT_EQ(without_fraction, powers ? scales : 0);
+  }
 }
 
 // Names, shapes and number of shards of the published DeepSeek-R1.

@@ -151,4 +151,8 @@ ModelSpec DescribeModel(const ModelFile& file);
 std::unique_ptr<MtpModule> BindMtpModule(const ModelFile& file,
                                          HiddenSide side = HiddenSide::kBeforeNorm);
 
+// Throws what binding the module would, and reads as little for it as DescribeModel. A file without
+// one passes.
+void CheckMtpModule(const ModelFile& file);
+
 }  // namespace fathom

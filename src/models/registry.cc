@@ -18,19 +18,21 @@ struct Architecture {
   std::unique_ptr<Model> (*bind)(const ModelFile& file);
   // Null where binding reads headers and vectors only.
   ModelSpec (*describe)(const ModelFile& file);
-  // Null where the architecture has no such module.
+  // Both null where the architecture has no such module.
   std::unique_ptr<MtpModule> (*bind_mtp)(const ModelFile& file, HiddenSide side);
+  void (*check_mtp)(const ModelFile& file);
 };
 
 // One row per architecture and kind of file; a name is empty where the row is not of that kind.
 constexpr std::array kArchitectures = {
-    Architecture{"deepseek2", "", "", deepseek::Bind, deepseek::Describe, deepseek::BindMtp},
+    Architecture{"deepseek2", "", "", deepseek::Bind, deepseek::Describe, deepseek::BindMtp,
+                 deepseek::CheckMtp},
     Architecture{"", "deepseek_v3", "DeepseekV3ForCausalLM", deepseek::Bind, deepseek::Describe,
-                 deepseek::BindMtp},
+                 deepseek::BindMtp, deepseek::CheckMtp},
     Architecture{"", "deepseek_v2", "DeepseekV2ForCausalLM", deepseek::Bind, deepseek::Describe,
-                 deepseek::BindMtp},
-    Architecture{"llama", "llama", "LlamaForCausalLM", llama::Bind, nullptr, nullptr},
-    Architecture{"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2::Bind, nullptr, nullptr},
+                 deepseek::BindMtp, deepseek::CheckMtp},
+    Architecture{"llama", "llama", "LlamaForCausalLM", llama::Bind, nullptr, nullptr, nullptr},
+    Architecture{"qwen2", "qwen2", "Qwen2ForCausalLM", qwen2::Bind, nullptr, nullptr, nullptr},
 };
 
 // The same model_type may be that of a classifier, which has other weights behind the same layers.
@@ -73,6 +75,11 @@ ModelSpec DescribeModel(const ModelFile& file) {
 std::unique_ptr<MtpModule> BindMtpModule(const ModelFile& file, HiddenSide side) {
   const Architecture& architecture = ArchitectureOf(file);
   return architecture.bind_mtp == nullptr ? nullptr : architecture.bind_mtp(file, side);
+}
+
+void CheckMtpModule(const ModelFile& file) {
+  const Architecture& architecture = ArchitectureOf(file);
+  if (architecture.check_mtp != nullptr) architecture.check_mtp(file);
 }
 
 }  // namespace fathom

@@ -29,6 +29,8 @@ struct CurvePanel {
 //   loss, mtp_loss                    mean -log p of the next token, and of the one behind it
 //   held_out_loss, held_out_mtp_loss  the same of text that is not trained on
 //   held_out_accuracy                 share of next tokens of such text that are the likeliest
+//   held_out_mtp_accepted             share of the model's own tokens that the layer behind it
+//                                     foresees one token earlier (mtp_acceptance.h)
 //   reward, format_reward             means over rollouts
 //   pass_at_1, pass_at_g, held_out_pass_at_1
 //   learning_rate, busiest_expert (StepReport), gradient_norm, tokens_per_second

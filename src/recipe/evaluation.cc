@@ -131,7 +131,12 @@ EvaluationReport Evaluate(Engine& engine, const TaskFormat& format,
       score = report.families.insert(score, {.family = problems[i].family});
     }
     AddProblem(problems[i], groups[i], format, options, report.k, *score);
-    for (const Rollout& reply : groups[i]) report.tokens += std::ssize(reply.tokens);
+    for (const Rollout& reply : groups[i]) {
+      report.tokens += std::ssize(reply.tokens);
+      if (!options.keep_replies) continue;
+      JudgedSequence& kept = report.replies.emplace_back(prompts[i], std::ssize(prompts[i]));
+      kept.tokens.insert(kept.tokens.end(), reply.tokens.begin(), reply.tokens.end());
+    }
   }
   TakeMeans(report);
   report.seconds = MonotonicSeconds() - start;
@@ -145,10 +150,12 @@ std::string EvaluationTable(const EvaluationReport& report) {
     std::snprintf(pass_k, sizeof pass_k, " %8s", name.c_str());
   }
   char head[160];
-  std::snprintf(head, sizeof head, "%-18s %8s %7s%s %10s %10s %9s\n", "family", "problems", "pass@1",
-                pass_k, "formatted", "truncated", "thinking");
+  std::snprintf(head, sizeof head, "%-18s %8s %7s%s %10s %10s %9s\n", "family", "problems",
+                "pass@1", pass_k, "formatted", "truncated", "thinking");
   std::string table = head;
-  for (const FamilyScore& score : report.families) table += TableLine(score.family, score, report.k);
+  for (const FamilyScore& score : report.families) {
+    table += TableLine(score.family, score, report.k);
+  }
   return table + TableLine("mean", report.mean, report.k);
 }
 

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "engine/engine.h"
 #include "grade/grade.h"
+#include "recipe/mtp_acceptance.h"
 #include "recipe/rollouts.h"
 #include "recipe/task_format.h"
 #include "recipe/task_mixture.h"
@@ -31,6 +32,7 @@ struct EvaluationOptions {
   float top_p = 1.0F;        // likewise
   int64_t max_tokens = 512;  // of a reply
   uint64_t seed = 0;
+  bool keep_replies = false;
   Extraction extraction = Extraction::kStrict;  // lenient for models that mark no answers
 };
 
@@ -52,6 +54,8 @@ struct EvaluationReport {
   int64_t samples = 1;
   int64_t k = 1;
   int64_t tokens = 0;  // generated
+  // Every reply behind its prompt, where the options ask for them: each problem's together.
+  std::vector<JudgedSequence> replies;
   double seconds = 0;
 };
 

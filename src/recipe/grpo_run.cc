@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "base/cancel.h"
 #include "recipe/task_rewards.h"
 
 namespace fathom {
@@ -28,11 +27,7 @@ class GrpoSteps final : public TrainingSteps {
   int64_t steps_done() const override { return grpo_.steps_done(); }
 
   LogNumbers Step() override {
-    CancelFlag cancelled = false;
-    const GrpoReport report = grpo_.Step(&cancelled, [&](const RolloutProgress& progress) {
-      if (replies_) replies_(progress);
-      if (hooks_.stop && hooks_.stop()) cancelled = true;
-    });
+    const GrpoReport report = grpo_.Step(hooks_.stop, replies_);
     if (hooks_.step) hooks_.step(report);
     return {{"reward", report.reward},
             {"accuracy_reward", report.accuracy_reward},

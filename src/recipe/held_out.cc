@@ -29,11 +29,12 @@ double LikeliestWeight(const autograd::Var logits, const SampleBatch& batch) {
 }  // namespace
 
 HeldOutLoss HeldOutLossOf(TrainableModel& model, const SampleSource& source, int64_t samples,
-                          int64_t batch_tokens, ThreadPool& pool) {
+                          int64_t batch_tokens, ThreadPool& pool, const CancelFlag* cancelled) {
   HeldOutLoss result;
   PredictedWeight total;
   autograd::Arena arena;
   for (int64_t next = 0; next < samples;) {
+    CheckCancelled(cancelled);
     SampleBatch batch;
     while (next < samples) {
       const Sample sample = source.At(next);

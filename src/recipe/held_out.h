@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/cancel.h"
 #include "base/thread_pool.h"
 #include "models/training/trainable.h"
 #include "train/samples.h"
@@ -19,8 +20,10 @@ struct HeldOutLoss {
 };
 
 // Of the first `samples` samples, in passes of at most `batch_tokens` tokens (a longer sample has
-// one to itself). The model's parameters and biases are as before.
+// one to itself). The model's parameters and biases are as before. Throws Error(kCancelled) between
+// two passes once `cancelled` (may be null) is set.
 HeldOutLoss HeldOutLossOf(TrainableModel& model, const SampleSource& source, int64_t samples,
-                          int64_t batch_tokens, ThreadPool& pool);
+                          int64_t batch_tokens, ThreadPool& pool,
+                          const CancelFlag* cancelled = nullptr);
 
 }  // namespace fathom

@@ -273,8 +273,8 @@ TEST(RecipeConfig, AModeStandsForWhatIsNotNamed) {
   EXPECT_EQ(plain.objective.kl_coefficient, GrpoOptions().objective.kl_coefficient);
   EXPECT_EQ(plain.schedule.peak, GrpoOptions().schedule.peak);
   const std::string named = Replaced(least, "[grpo]", "[grpo]\nmode = 'r1'\ngroup = 4");
-  for (const GrpoOptions& r1 : {ParseGrpoRecipe(least, "f", GrpoMode::kR1).options,
-                                ParseGrpoRecipe(named, "f").options}) {
+  for (const GrpoOptions& r1 :
+       {ParseGrpoRecipe(least, "f", GrpoMode::kR1).options, ParseGrpoRecipe(named, "f").options}) {
     EXPECT_EQ(r1.objective.kl_coefficient, R1Options().objective.kl_coefficient);
     EXPECT_EQ(r1.schedule.peak, R1Options().schedule.peak);
     EXPECT_EQ(r1.reference_interval, 400);

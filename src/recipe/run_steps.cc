@@ -101,7 +101,7 @@ class Run {
  private:
   int64_t steps_done() const { return training_.steps_done(); }
   fs::path CheckpointPath() const { return folder_ / "checkpoint.bin"; }
-  bool StopAsked() const { return options_.stop && options_.stop(); }
+  bool StopAsked() const { return options_.stop != nullptr && *options_.stop; }
 
   // Whether there was a checkpoint.
   bool Load() {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/json.h"
 
 namespace fathom {
@@ -47,9 +48,10 @@ struct RunOptions {
   int64_t checkpoint_every = 0;  // at least 1
   OrderedJson identity;          // what the training is: an object, each part under its key
   // May be empty. `begin` is told of the steps that were done before this run, `saved` of those
-  // that a checkpoint has. `stop` is asked before each step, and when something was cancelled.
+  // that a checkpoint has.
   std::function<void(int64_t steps_done)> begin, saved;
-  std::function<bool()> stop;
+  // Looked at before each step, and when something was cancelled. May be null.
+  const CancelFlag* stop = nullptr;
 };
 
 enum class TrainingEnd : uint8_t {

@@ -54,22 +54,24 @@ OrderedJson TaskTraining::Identity(std::string_view kind, const OrderedJson& set
   return identity;
 }
 
-TaskMeasure TaskTraining::Measure(int64_t batch_tokens, const std::function<bool()>& stop) {
+TaskMeasure TaskTraining::Measure(int64_t batch_tokens, const CancelFlag* cancelled) {
   constexpr int64_t kSequences = 32;  // that the engine runs at once
   TaskMeasure measure;
-  measure.predicted = HeldOutLossOf(model(), held_out_, evaluate_.problems, batch_tokens, pool_);
+  measure.predicted =
+      HeldOutLossOf(model(), held_out_, evaluate_.problems, batch_tokens, pool_, cancelled);
   if (problems_.empty()) return measure;
   Policy policy(model(), config(),
                 {.threads = pool_.threads(),
                  .max_sequences = kSequences,
                  .context_length = EngineContext(evaluate_.max_tokens)});
-  CancelFlag cancelled = false;
   EvaluationOptions options;
   options.max_tokens = evaluate_.max_tokens;
-  measure.replies = Evaluate(policy.Refresh(), format_, problems_, options, &cancelled,
-                             [&](const RolloutProgress&) {
-                               if (stop && stop()) cancelled = true;
-                             });
+  const bool has_mtp = measure.predicted.mtp_loss > 0;
+  options.keep_replies = has_mtp;
+  measure.replies = Evaluate(policy.Refresh(), format_, problems_, options, cancelled);
+  if (has_mtp) {
+    measure.mtp = MeasureMtpAcceptance(model(), measure.replies->replies, pool_, batch_tokens);
+  }
   return measure;
 }
 
@@ -88,6 +90,7 @@ LogNumbers NumbersOf(const TaskMeasure& measure) {
   if (measure.predicted.mtp_loss > 0) {
     numbers.emplace_back("held_out_mtp_loss", measure.predicted.mtp_loss);
   }
+  if (measure.mtp) numbers.emplace_back("held_out_mtp_accepted", measure.mtp->share());
   if (!measure.replies) return numbers;
   const FamilyScore& mean = measure.replies->mean;
   numbers.emplace_back("held_out_pass_at_1", mean.pass_1);

@@ -16,6 +16,7 @@
 #include "recipe/evaluation.h"
 #include "recipe/held_out.h"
 #include "recipe/model_start.h"
+#include "recipe/mtp_acceptance.h"
 #include "recipe/recipe_config.h"
 #include "recipe/run_steps.h"
 #include "recipe/task_format.h"
@@ -27,6 +28,7 @@ namespace fathom {
 struct TaskMeasure {
   HeldOutLoss predicted;                    // of their worked solutions
   std::optional<EvaluationReport> replies;  // of the model's own
+  std::optional<MtpAcceptance> mtp;         // of those replies, where the model has such a layer
 };
 
 class TaskTraining {
@@ -46,8 +48,8 @@ class TaskTraining {
   // What the training is: `kind`, the model, and the settings that decide its steps.
   OrderedJson Identity(std::string_view kind, const OrderedJson& settings) const;
 
-  // Throws Error(kCancelled) once `stop` (may be empty) says so while the model replies.
-  TaskMeasure Measure(int64_t batch_tokens, const std::function<bool()>& stop);
+  // Throws Error(kCancelled) once `cancelled` (may be null) is set.
+  TaskMeasure Measure(int64_t batch_tokens, const CancelFlag* cancelled);
 
   // Of prompt and reply, for replies of that length: no more memory than they need.
   int64_t EngineContext(int64_t max_tokens) const;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/cancel.h"
 #include "recipe/recipe_config.h"
 #include "recipe/run_steps.h"
 #include "recipe/task_training.h"
@@ -28,7 +29,7 @@ struct TrainingHooks {
   std::function<void(const Report&)> step;
   std::function<void(int64_t steps_done, const TaskMeasure&)> measured;
   std::function<void(int64_t steps_done)> saved;
-  std::function<bool()> stop;  // asked before each step, and while the model replies
+  const CancelFlag* stop = nullptr;  // ends the run soon; its last whole step is kept
 };
 
 // Throws Error as StartModel, Trainer and RunSteps do.

@@ -150,8 +150,9 @@ TEST_F(TrainingRunTest, StoppedAnywhereAndGoneOnWithItIsTheSame) {
     const std::string out = "stopped" + std::to_string(before);
     TrainingHooks<StepReport> hooks;
     int64_t steps = 0;
-    hooks.step = [&](const StepReport&) { ++steps; };
-    hooks.stop = [&] { return steps == before; };
+    CancelFlag stop = before == 0;
+    hooks.step = [&](const StepReport&) { stop = ++steps == before; };
+    hooks.stop = &stop;
     const TrainingOutcome stopped = Run(Recipe(out), hooks);
     EXPECT_EQ(stopped.end, TrainingEnd::kStopped);
     EXPECT_EQ(stopped.steps_done, before);

@@ -13,5 +13,6 @@ namespace fathom::deepseek {
 std::unique_ptr<Model> Bind(const ModelFile& file);
 ModelSpec Describe(const ModelFile& file);
 std::unique_ptr<MtpModule> BindMtp(const ModelFile& file, HiddenSide side);
+void CheckMtp(const ModelFile& file);
 
 }  // namespace fathom::deepseek

@@ -104,8 +104,13 @@ class DeepseekMtp final : public MtpModule {
 std::unique_ptr<MtpModule> BindMtp(const ModelFile& file, HiddenSide side) {
   Config config = Parse(file);
   if (!HasMtpWeights(file, config)) return nullptr;
-  MtpWeights weights = BindMtpWeights(file, config);
+  MtpWeights weights = BindMtpWeights(file, config, BindDepth::kValues);
   return std::make_unique<DeepseekMtp>(std::move(config), std::move(weights), side);
+}
+
+void CheckMtp(const ModelFile& file) {
+  const Config config = Parse(file);
+  if (HasMtpWeights(file, config)) BindMtpWeights(file, config, BindDepth::kHeaders);
 }
 
 }  // namespace fathom::deepseek

@@ -181,13 +181,14 @@ bool HasMtpWeights(const ModelFile& file, const Config& config) {
                      [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
 }
 
-MtpWeights BindMtpWeights(const ModelFile& file, const Config& config) {
+MtpWeights BindMtpWeights(const ModelFile& file, const Config& config, BindDepth depth) {
   if (config.mtp_layers != 1) {
     throw Error(ErrorCode::kUnsupported, file.path().string() + ": it has " +
                                              std::to_string(config.mtp_layers) +
                                              " layers that predict further tokens, expected 1");
   }
-  return file.kind() == ModelFileKind::kGguf ? BindMtpGguf(file, config) : BindMtpHf(file, config);
+  return file.kind() == ModelFileKind::kGguf ? BindMtpGguf(file, config, depth)
+                                             : BindMtpHf(file, config, depth);
 }
 
 }  // namespace fathom::deepseek

@@ -72,11 +72,11 @@ Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth
 std::vector<NamedLinear> NameLinears(const ModelFile& file, const Weights& weights);
 
 // The module: whether the file has one (a configuration may speak of it where its weights were left
-// out), and its weights, bound to the depth of values; each in the file's names.
+// out), and its weights, each in the file's names.
 bool HasMtpWeights(const ModelFile& file, const Config& config);
-MtpWeights BindMtpWeights(const ModelFile& file, const Config& config);
-MtpWeights BindMtpGguf(const ModelFile& file, const Config& config);
-MtpWeights BindMtpHf(const ModelFile& file, const Config& config);
+MtpWeights BindMtpWeights(const ModelFile& file, const Config& config, BindDepth depth);
+MtpWeights BindMtpGguf(const ModelFile& file, const Config& config, BindDepth depth);
+MtpWeights BindMtpHf(const ModelFile& file, const Config& config, BindDepth depth);
 
 // Views of the heads in a joint matrix {heads * (nope + value), latent}: values as they lie there,
 // keys transposed into `derived`. Keys keep a format of single values, with their scales, and

@@ -276,7 +276,7 @@ Weights BindGguf(const ModelFile& file, const Config& config, BindDepth depth) {
   return weights;
 }
 
-MtpWeights BindMtpGguf(const ModelFile& file, const Config& config) {
+MtpWeights BindMtpGguf(const ModelFile& file, const Config& config, BindDepth depth) {
   const std::string prefix = "blk." + std::to_string(config.layers) + ".nextn.";
   const auto has = [&](const char* name) { return file.FindTensor(prefix + name) != nullptr; };
   MtpWeights weights;
@@ -286,7 +286,7 @@ MtpWeights BindMtpGguf(const ModelFile& file, const Config& config) {
   weights.embedding_norm = BindVector(file, prefix + "enorm.weight", config.hidden);
   weights.hidden_norm = BindVector(file, prefix + "hnorm.weight", config.hidden);
   weights.join = BindLinear(file, prefix + "eh_proj", config.hidden, 2 * config.hidden);
-  weights.layer = BindLayer(file, config, config.layers, BindDepth::kValues);
+  weights.layer = BindLayer(file, config, config.layers, depth);
   weights.head_norm = BindVector(file, prefix + "shared_head_norm.weight", config.hidden);
   weights.head =
       has("shared_head_head.weight")

@@ -211,19 +211,21 @@ Weights BindHf(const ModelFile& file, const Config& config, BindDepth depth) {
   return weights;
 }
 
-MtpWeights BindMtpHf(const ModelFile& file, const Config& config) {
+MtpWeights BindMtpHf(const ModelFile& file, const Config& config, BindDepth depth) {
   const std::string prefix = "model.layers." + std::to_string(config.layers) + ".";
   const auto has = [&](const char* name) { return file.FindTensor(prefix + name) != nullptr; };
   constexpr const char* kEmbedding = "embed_tokens.weight";
   RefuseUnknownTensors(file, config);
-  CheckAllScales(file, config.layers, config.layers + config.mtp_layers);
+  if (depth == BindDepth::kValues) {
+    CheckAllScales(file, config.layers, config.layers + config.mtp_layers);
+  }
   MtpWeights weights;
   weights.embedding =
       BindEmbedding(file, (has(kEmbedding) ? prefix : "model.") + kEmbedding, config);
   weights.embedding_norm = BindVector(file, prefix + "enorm.weight", config.hidden);
   weights.hidden_norm = BindVector(file, prefix + "hnorm.weight", config.hidden);
   weights.join = BindLinear(file, prefix + "eh_proj", config.hidden, 2 * config.hidden);
-  weights.layer = BindLayer(file, config, config.layers, BindDepth::kValues);
+  weights.layer = BindLayer(file, config, config.layers, depth);
   weights.head_norm = BindVector(file, prefix + "shared_head.norm.weight", config.hidden);
   weights.head =
       has("shared_head.head.weight")
