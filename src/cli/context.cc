@@ -1,11 +1,27 @@
-// Owns: where the data folder is. Not for: what is in it (loader/catalog.h).
+// Owns: where the data folder is, and the models that come with the program. Not for: what is in it
+// (loader/catalog.h).
 #include <optional>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/command.h"
 
 namespace fathom::cli {
+namespace {
+
+// Where the models that come with the program lie: beside it after building, and where `cmake
+// --install` puts them.
+std::vector<std::filesystem::path> BundledFolders() {
+  std::error_code failed;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed) return {};
+  const std::filesystem::path folder = program.parent_path();
+  return {folder / "models", folder.parent_path() / "share/fathom/models"};
+}
+
+}  // namespace
 
 std::filesystem::path Context::FindDataFolder() const {
   namespace fs = std::filesystem;
@@ -23,7 +39,9 @@ std::filesystem::path Context::DataFolder() const {
               "give --data DIR");
 }
 
-ModelLibrary Context::Library() const { return ModelLibrary(DataFolder(), Catalog::BuiltIn()); }
+ModelLibrary Context::Library() const {
+  return ModelLibrary(DataFolder(), Catalog::BuiltIn(), BundledFolders());
+}
 
 InstalledModel Context::Resolve(const std::string& name_or_path) const {
   if (std::optional<InstalledModel> model = ResolvePath(name_or_path)) return *std::move(model);

@@ -56,11 +56,12 @@ Json ListJson(const ModelLibrary& library, bool all) {
                           {"installed", true},
                           {"path", model.path.string()},
                           {"bytes", model.bytes},
+                          {"bundled", model.bundled},
                           {"default", model.name == library.catalog().Default().name}});
   }
   if (all) {
     for (const CatalogEntry& entry : library.catalog().entries()) {
-      if (FindInstalled(installed, entry.name) != nullptr) continue;
+      if (entry.bundled || FindInstalled(installed, entry.name) != nullptr) continue;
       models.push_back(Json{{"name", entry.name},
                             {"installed", false},
                             {"title", entry.title},
@@ -86,13 +87,13 @@ int List(const Context& context, const ListFlags& flags) {
   std::vector<Row> rows;
   for (const InstalledModel& model : installed) {
     const CatalogEntry* entry = library.catalog().Find(model.name);
-    rows.push_back({model.name, BytesText(model.bytes), "installed",
+    rows.push_back({model.name, BytesText(model.bytes), model.bundled ? "built in" : "installed",
                     (model.name == default_name ? "(default) " : "") +
                         (entry != nullptr ? entry->title : std::string())});
   }
   if (flags.all) {
     for (const CatalogEntry& entry : library.catalog().entries()) {
-      if (FindInstalled(installed, entry.name) != nullptr) continue;
+      if (entry.bundled || FindInstalled(installed, entry.name) != nullptr) continue;
       rows.push_back(
           {entry.name, entry.bytes() != 0 ? BytesText(entry.bytes()) : "", "to fetch",
            (entry.is_default ? "(default) " : "") + entry.title + " [" + entry.license + "]"});

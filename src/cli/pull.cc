@@ -74,6 +74,7 @@ int Pull(const Context& context, const PullFlags& flags) {
     Finish(flags, model, /*was_there=*/true);
     return kExitOk;
   }
+  if (entry.bundled) library.Resolve(entry.name);  // says why it is not there
   ::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is an error of that transfer, no more
   InterruptScope interrupts;
   ProgressLine line;

@@ -53,6 +53,12 @@ uint64_t GetCount(const Json& object, const char* key, const std::string& where)
       "a whole number of at least 0", where);
 }
 
+bool GetFlag(const Json& object, const char* key, const std::string& where) {
+  return Get<bool>(
+      object, key, false, false, [](const Json& v) { return v.is_boolean(); }, "true or false",
+      where);
+}
+
 bool IsSafePath(const std::string& path) {
   if (path.empty() || path.front() == '/' || path.find('\\') != std::string::npos) return false;
   for (const fs::path& part : fs::path(path)) {
@@ -122,27 +128,29 @@ CatalogEntry ParseEntry(const Json& json, std::string where) {
     FailRow(where, error.message());
   }
   where += " (" + entry.name + ")";
-  RefuseOtherKeys(json,
-                  {"name", "default", "title", "description", "license", "repository", "revision",
-                   "package", "format", "parameters_billion", "sampling", "files", "shards"},
-                  where);
+  RefuseOtherKeys(
+      json,
+      {"name", "default", "bundled", "title", "description", "license", "repository", "revision",
+       "package", "format", "parameters_billion", "sampling", "files", "shards"},
+      where);
+  entry.bundled = GetFlag(json, "bundled", where);
   entry.title = GetString(json, "title", true, where);
   entry.description = GetString(json, "description", false, where);
   entry.license = GetString(json, "license", true, where);
-  entry.repository = GetString(json, "repository", true, where);
-  entry.revision = GetString(json, "revision", true, where);
+  entry.repository = GetString(json, "repository", !entry.bundled, where);
+  entry.revision = GetString(json, "revision", !entry.bundled, where);
   entry.package = GetString(json, "package", false, where);
   entry.format = GetString(json, "format", true, where);
   if (entry.format != "gguf" && entry.format != "safetensors") {
     FailRow(where, "'format' must be gguf or safetensors, found " + entry.format);
   }
-  if (!IsSafePath(entry.repository)) FailRow(where, "'repository' must look like owner/name");
+  if (!entry.bundled && !IsSafePath(entry.repository)) {
+    FailRow(where, "'repository' must look like owner/name");
+  }
   entry.parameters_billion = Get<double>(
       json, "parameters_billion", 0, false, [](const Json& v) { return v.is_number(); }, "a number",
       where);
-  entry.is_default = Get<bool>(
-      json, "default", false, false, [](const Json& v) { return v.is_boolean(); }, "true or false",
-      where);
+  entry.is_default = GetFlag(json, "default", where);
   if (const auto sampling = json.find("sampling"); sampling != json.end()) {
     entry.sampling = ParseSampling(*sampling, where);
   }
@@ -254,8 +262,11 @@ const CatalogEntry& Catalog::Default() const {
                        [](const CatalogEntry& entry) { return entry.is_default; });
 }
 
-ModelLibrary::ModelLibrary(fs::path data_folder, Catalog catalog)
-    : data_folder_(std::move(data_folder)), catalog_(std::move(catalog)) {}
+ModelLibrary::ModelLibrary(fs::path data_folder, Catalog catalog,
+                           std::vector<fs::path> bundled_folders)
+    : data_folder_(std::move(data_folder)),
+      catalog_(std::move(catalog)),
+      bundled_folders_(std::move(bundled_folders)) {}
 
 fs::path ModelLibrary::FolderOf(std::string_view name) const {
   CheckModelName(name);
@@ -270,11 +281,25 @@ fs::path ModelLibrary::PartialFolderOf(std::string_view name) const {
 }
 
 std::optional<InstalledModel> ModelLibrary::InstalledAt(const std::string& name) const {
-  const fs::path folder = FolderOf(name);
+  if (std::optional<InstalledModel> model = ModelIn(FolderOf(name), name)) return model;
+  const CatalogEntry* entry = catalog_.Find(name);
+  if (entry == nullptr || !entry->bundled) return std::nullopt;
+  for (const fs::path& folder : bundled_folders_) {
+    if (std::optional<InstalledModel> model = ModelIn(folder / name, name)) {
+      model->bundled = true;
+      return model;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<InstalledModel> ModelLibrary::ModelIn(const fs::path& folder,
+                                                    const std::string& name) const {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) return std::nullopt;
   InstalledModel model;
   model.name = name;
+  model.folder = folder;
   model.bytes = BytesUnder(folder);
   const CatalogEntry* entry = catalog_.Find(name);
   model.in_catalog = entry != nullptr;
@@ -307,6 +332,15 @@ std::vector<InstalledModel> ModelLibrary::Installed() const {
       // A folder that no model can be called: not ours.
     }
   }
+  for (const CatalogEntry& entry : catalog_.entries()) {
+    if (!entry.bundled ||
+        std::ranges::find(models, entry.name, &InstalledModel::name) != models.end()) {
+      continue;
+    }
+    if (std::optional<InstalledModel> model = InstalledAt(entry.name)) {
+      models.push_back(*std::move(model));
+    }
+  }
   std::sort(models.begin(), models.end(),
             [](const InstalledModel& a, const InstalledModel& b) { return a.name < b.name; });
   return models;
@@ -314,23 +348,37 @@ std::vector<InstalledModel> ModelLibrary::Installed() const {
 
 InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
   if (std::optional<InstalledModel> model = ResolvePath(name_or_path)) return *std::move(model);
-  const std::string wanted(name_or_path.empty() ? catalog_.Default().name : name_or_path);
+  std::string wanted(name_or_path);
+  if (wanted.empty()) {
+    wanted = catalog_.Default().name;
+    for (const CatalogEntry& entry : catalog_.entries()) {
+      if (InstalledAt(wanted)) break;
+      if (entry.bundled && InstalledAt(entry.name)) wanted = entry.name;
+    }
+  }
   std::error_code ignored;
   CheckModelName(wanted);
   const CatalogEntry* entry = catalog_.Find(wanted);
   if (std::optional<InstalledModel> model = InstalledAt(wanted)) {
     if (entry != nullptr) {
       for (const CatalogFile& file : entry->files) {
-        const fs::path path = FolderOf(wanted) / file.path;
+        const fs::path path = model->folder / file.path;
         const uint64_t found = fs::file_size(path, ignored);
         if (file.bytes == 0 || found == file.bytes) continue;
         throw Error(ErrorCode::kInvalidFile,
                     path.string() + " has " + std::to_string(found) + " bytes, expected " +
                         std::to_string(file.bytes),
-                    "'fathom rm " + wanted + "' and 'fathom pull " + wanted + "' fetch it again");
+                    model->bundled ? "it comes with the program: install or build that again"
+                                   : "'fathom rm " + wanted + "' and 'fathom pull " + wanted +
+                                         "' fetch it again");
       }
     }
     return *std::move(model);
+  }
+  if (entry != nullptr && entry->bundled) {
+    throw Error(ErrorCode::kNotFound,
+                "model " + wanted + " comes with the program, but does not lie beside it",
+                "build the program again, or install it with its files");
   }
   if (entry != nullptr) {
     throw Error(ErrorCode::kNotFound,
@@ -360,6 +408,10 @@ uint64_t ModelLibrary::Remove(std::string_view name) {
     freed += BytesUnder(folder);
     fs::remove_all(folder, failed);
     if (failed) throw SystemError(failed.value(), "cannot delete " + folder.string());
+  }
+  if (!found && InstalledAt(std::string(name))) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "model " + std::string(name) + " comes with the program and cannot be deleted");
   }
   if (!found) {
     throw Error(ErrorCode::kNotFound, "model " + std::string(name) + " is not installed",

@@ -31,6 +31,7 @@ struct CatalogEntry {
   std::vector<CatalogFile> files;               // the first .gguf is what is opened
   std::optional<RecommendedSampling> sampling;  // where the files do not say it themselves
   bool is_default = false;
+  bool bundled = false;  // comes with the program: no repository, nothing to fetch
 
   uint64_t bytes() const;  // of all files; 0 when the size of any is not known beforehand
 };
@@ -56,12 +57,17 @@ struct InstalledModel {
   uint64_t bytes = 0;          // of all files
   bool in_catalog = false;
   std::optional<RecommendedSampling> sampling;  // of the catalogue
+  std::filesystem::path folder;                 // with all its files; of a path, not set
+  bool bundled = false;                         // lies beside the program, not in the data folder
 };
 
-// The folder that holds downloaded models: one folder per model, DATA/models/NAME/.
+// The folder that holds downloaded models, one folder per model: DATA/models/NAME/. Beside it,
+// those that come with the program: the catalogue's bundled ones, as NAME/ in one of
+// `bundled_folders`.
 class ModelLibrary {
  public:
-  ModelLibrary(std::filesystem::path data_folder, Catalog catalog);
+  ModelLibrary(std::filesystem::path data_folder, Catalog catalog,
+               std::vector<std::filesystem::path> bundled_folders = {});
 
   const Catalog& catalog() const { return catalog_; }
   const std::filesystem::path& data_folder() const { return data_folder_; }
@@ -70,23 +76,29 @@ class ModelLibrary {
   std::filesystem::path FolderOf(std::string_view name) const;
   // Where a model is put together before it is published: DATA/models/.NAME.partial.
   std::filesystem::path PartialFolderOf(std::string_view name) const;
-  std::vector<InstalledModel> Installed() const;  // by name; empty without a data folder
+  // By name: those in the data folder, and the bundled ones that are not there.
+  std::vector<InstalledModel> Installed() const;
 
   // A path as ResolvePath has it; otherwise a model name that is installed. An empty argument means
-  // the default model. Throws Error(kNotFound) that says what is installed and how to get what is
-  // missing; Error(kInvalidFile) for a model whose file has the wrong size; what ResolvePath does.
+  // the default model, and where that is not installed, one that comes with the program. Throws
+  // Error(kNotFound) that says what is installed and how to get what is missing;
+  // Error(kInvalidFile) for a model whose file has the wrong size; what ResolvePath does.
   InstalledModel Resolve(std::string_view name_or_path) const;
 
   // Deletes an installed model's folder and what an unfinished download of it left; returns the
   // bytes freed. Throws Error(kNotFound) when there is neither, Error(kUnavailable) while another
-  // process fetches it.
+  // process fetches it, Error(kInvalidArgument) for one that comes with the program.
   uint64_t Remove(std::string_view name);
 
  private:
+  std::optional<InstalledModel> ModelIn(const std::filesystem::path& folder,
+                                        const std::string& name) const;
+  // In the data folder; else, for a bundled model, beside the program.
   std::optional<InstalledModel> InstalledAt(const std::string& name) const;
 
   std::filesystem::path data_folder_;
   Catalog catalog_;
+  std::vector<std::filesystem::path> bundled_folders_;
 };
 
 // The model that a path names: an existing file or model directory is taken as it is (a config.json

@@ -164,6 +164,46 @@ TEST(ModelLibraryTest, FindsACatalogueModelThatIsADirectory) {
   EXPECT_EQ(model.sampling->temperature, 0.25);
 }
 
+TEST(ModelLibraryTest, ABundledModelComesWithTheProgram) {
+  const TemporaryFolder data, program;
+  const std::string json = R"({"version": 1, "models": [
+      {"name": "tiny", "default": true, "title": "t", "license": "l", "repository": "o/r",
+       "revision": "main", "format": "gguf", "files": [{"path": "m.gguf"}]},
+      {"name": "small", "bundled": true, "title": "t", "license": "l", "format": "gguf",
+       "files": [{"path": "s.gguf", "bytes": 2}]}]})";
+  ModelLibrary library(data.path(), Catalog::Parse(json, "test"),
+                       {program.path() / "none", program.path()});
+  const Error missing = ErrorOf([&] { library.Resolve("small"); });
+  EXPECT_EQ(missing.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(missing.message(), HasSubstr("comes with the program"));
+  EXPECT_THAT(ErrorOf([&] { library.Resolve(""); }).message(), HasSubstr("tiny is not installed"));
+
+  const fs::path file = program.path() / "small/s.gguf";
+  WriteFile(file, "12");
+  WriteFile(program.path() / "tiny/m.gguf", "not one that comes with the program");
+  EXPECT_EQ(library.Resolve("small").path, file);
+  EXPECT_TRUE(library.Resolve("small").bundled);
+  EXPECT_EQ(library.Resolve("").name, "small");  // the default is not at hand
+  EXPECT_EQ(library.Installed().size(), 1u);
+  EXPECT_EQ(ErrorOf([&] { library.Resolve("tiny"); }).code(), ErrorCode::kNotFound);
+  const Error kept = ErrorOf([&] { library.Remove("small"); });
+  EXPECT_EQ(kept.code(), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(fs::exists(file));
+
+  WriteFile(data.path() / "models/tiny/m.gguf", "1");
+  EXPECT_EQ(library.Resolve("").name, "tiny");
+  EXPECT_FALSE(library.Resolve("").bundled);
+  // One's own of that name comes first.
+  WriteFile(data.path() / "models/small/s.gguf", "34");
+  EXPECT_EQ(library.Resolve("small").path, data.path() / "models/small/s.gguf");
+  EXPECT_EQ(library.Installed().size(), 2u);
+  EXPECT_EQ(library.Remove("small"), 2u);
+  EXPECT_EQ(library.Resolve("small").path, file);
+  WriteFile(file, "123");
+  EXPECT_THAT(ErrorOf([&] { library.Resolve("small"); }).hint(),
+              HasSubstr("comes with the program"));
+}
+
 TEST(ModelLibraryTest, NoticesAFileOfTheWrongSize) {
   const TemporaryFolder data;
   const ModelLibrary library(
