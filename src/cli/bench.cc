@@ -1,6 +1,5 @@
 // fathom bench: speed of prefill and decode beside what the memory allows, and a hash of the
 // logits.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
@@ -275,32 +274,32 @@ int Bench(const Context& context, const BenchFlags& flags) {
 
 }  // namespace
 
-void AddBench(CLI::App& app, Context& context) {
+void AddBench(Command app, Context& context) {
   const auto flags = std::make_shared<BenchFlags>();
-  CLI::App* command = app.add_subcommand("bench", "Measure the speed of a model on this machine");
-  AddModelFlags(*command, flags->model);
-  command->add_option("--contexts", flags->contexts, "Prompt lengths, as 128,512,2048")
-      ->type_name("LIST")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
-      ->capture_default_str();
-  command->add_option("--users", flags->users, "Conversations at a time, as 1,4,16")
-      ->type_name("LIST")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("-n,--decode", flags->decode, "Tokens to generate at each length")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{2}, int64_t{1} << 30))
-      ->capture_default_str();
-  command->add_option("--repeats", flags->repeats, "Take the best of so many runs")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->footer(
+  Command command = app.AddCommand("bench", "Measure the speed of a model on this machine");
+  AddModelFlags(command, flags->model);
+  command.Add("--contexts", flags->contexts, "Prompt lengths, as 128,512,2048")
+      .Type("LIST")
+      .SeparatedBy(',')
+      .OneEach()
+      .Between(int64_t{1}, int64_t{1} << 30)
+      .ShowDefault();
+  command.Add("--users", flags->users, "Conversations at a time, as 1,4,16")
+      .Type("LIST")
+      .SeparatedBy(',')
+      .OneEach()
+      .Between(1, 1024)
+      .ShowDefault();
+  command.Add("-n,--decode", flags->decode, "Tokens to generate at each length")
+      .Type("N")
+      .Between(int64_t{2}, int64_t{1} << 30)
+      .ShowDefault();
+  command.Add("--repeats", flags->repeats, "Take the best of so many runs")
+      .Type("N")
+      .Between(1, 100)
+      .ShowDefault();
+  command.AddFlag("--json", flags->json, "Print one JSON object");
+  command.Footer(
       "prefill/s and decode/s are tokens per second of all users together. bytes/token is what a\n"
       "decoded token reads: the weights once per step and the cache; read GB/s is that times the\n"
       "speed, and share compares it with the machine's own reading speed, measured before and\n"
@@ -308,7 +307,7 @@ void AddBench(CLI::App& app, Context& context) {
       "Examples:\n"
       "  fathom bench\n"
       "  fathom bench my-model.gguf --contexts 512 --users 1,4,16 --json");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Bench(context, *flags); }; });
 }
 

@@ -1,7 +1,6 @@
 // fathom chat: a conversation at the terminal, or line by line through pipes.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -251,22 +250,21 @@ int Chat(const Context& context, const ChatFlags& flags) {
 
 }  // namespace
 
-void AddChat(CLI::App& app, Context& context) {
+void AddChat(Command app, Context& context) {
   const auto flags = std::make_shared<ChatFlags>();
-  CLI::App* command = app.add_subcommand("chat", "Talk to a model in the terminal");
-  AddModelFlags(*command, flags->model);
-  command->add_option("--system", flags->system, "System prompt")->type_name("TEXT");
-  command->add_option("--load", flags->load, "Go on with a conversation that /save wrote")
-      ->type_name("PATH");
-  AddSamplingFlags(*command, flags->sampling);
-  command->add_flag("--stats", flags->stats, "Show token counts and speed after every reply");
-  command->footer(
+  Command command = app.AddCommand("chat", "Talk to a model in the terminal");
+  AddModelFlags(command, flags->model);
+  command.Add("--system", flags->system, "System prompt").Type("TEXT");
+  command.Add("--load", flags->load, "Go on with a conversation that /save wrote").Type("PATH");
+  AddSamplingFlags(command, flags->sampling);
+  command.AddFlag("--stats", flags->stats, "Show token counts and speed after every reply");
+  command.Footer(
       "Through a pipe every line is a turn, and standard output has the replies only.\n"
       "Examples:\n"
       "  fathom chat\n"
       "  fathom chat my-model.gguf --system \"Answer in one sentence.\" --temp 0\n"
       "  printf 'Hello\\nAnd now in French\\n' | fathom chat");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Chat(context, *flags); }; });
 }
 

@@ -6,11 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "cli/options.h"
 #include "loader/catalog.h"
-
-namespace CLI {
-class App;
-}
 
 namespace fathom::cli {
 
@@ -37,21 +34,21 @@ struct Context {
   InstalledModel Resolve(const std::string& name_or_path) const;
 };
 
-void AddBench(CLI::App& app, Context& context);
-void AddChat(CLI::App& app, Context& context);
-void AddEvaluate(CLI::App& app, Context& context);
-void AddImatrix(CLI::App& app, Context& context);
-void AddInspect(CLI::App& app, Context& context);
-void AddListAndRemove(CLI::App& app, Context& context);
-void AddPlan(CLI::App& app, Context& context);
-void AddPull(CLI::App& app, Context& context);
-void AddQuantize(CLI::App& app, Context& context);
-void AddRun(CLI::App& app, Context& context);
-void AddScore(CLI::App& app, Context& context);
-void AddServe(CLI::App& app, Context& context);
-void AddSynth(CLI::App& app, Context& context);
-void AddTokenize(CLI::App& app, Context& context);
-void AddTrain(CLI::App& app, Context& context);
-void AddVersion(CLI::App& app, Context& context);
+void AddBench(Command app, Context& context);
+void AddChat(Command app, Context& context);
+void AddEvaluate(Command app, Context& context);
+void AddImatrix(Command app, Context& context);
+void AddInspect(Command app, Context& context);
+void AddListAndRemove(Command app, Context& context);
+void AddPlan(Command app, Context& context);
+void AddPull(Command app, Context& context);
+void AddQuantize(Command app, Context& context);
+void AddRun(Command app, Context& context);
+void AddScore(Command app, Context& context);
+void AddServe(Command app, Context& context);
+void AddSynth(Command app, Context& context);
+void AddTokenize(Command app, Context& context);
+void AddTrain(Command app, Context& context);
+void AddVersion(Command app, Context& context);
 
 }  // namespace fathom::cli

@@ -1,5 +1,4 @@
 // fathom evaluate: how well a model solves held-out tasks, by family.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,44 +75,43 @@ int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
 
 }  // namespace
 
-void AddEvaluate(CLI::App& app, Context& context) {
+void AddEvaluate(Command app, Context& context) {
   const auto flags = std::make_shared<EvaluateFlags>();
-  CLI::App* command =
-      app.add_subcommand("evaluate", "How well a model solves small reasoning tasks, by family");
-  AddModelFlags(*command, flags->model);
-  command->add_option("--family", flags->families, "Only this family of tasks; may be repeated")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  command->add_option("--problems", flags->problems, "Problems of each family and level")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+  Command command =
+      app.AddCommand("evaluate", "How well a model solves small reasoning tasks, by family");
+  AddModelFlags(command, flags->model);
+  command.Add("--family", flags->families, "Only this family of tasks; may be repeated")
+      .Type("NAME")
+      .OneEach();
+  command.Add("--problems", flags->problems, "Problems of each family and level")
+      .Type("N")
+      .Between(1, 100000)
+      .ShowDefault();
   command
-      ->add_option("--samples", flags->options.samples,
-                   "Replies to each problem; with 1 the greedy one, with more also pass@N")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--temp", flags->options.temperature, "Temperature of several replies")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  command->add_option("-n,--max-tokens", flags->options.max_tokens, "Most tokens of a reply")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command
-      ->add_option("--seed", flags->options.seed, "Of the replies' draws; the problems are fixed")
-      ->type_name("N");
-  command->add_flag("--lenient", flags->lenient,
-                    "Where no answer is in bold or boxed, take the last number or word: for models "
-                    "that were not trained on these tasks");
-  command->add_flag("--json", flags->json, "Print a JSON object a line");
-  command->footer(
+      .Add("--samples", flags->options.samples,
+           "Replies to each problem; with 1 the greedy one, with more also pass@N")
+      .Type("N")
+      .Between(1, 1024)
+      .ShowDefault();
+  command.Add("--temp", flags->options.temperature, "Temperature of several replies")
+      .Between(0.0, 100.0)
+      .ShowDefault();
+  command.Add("-n,--max-tokens", flags->options.max_tokens, "Most tokens of a reply")
+      .Type("N")
+      .Between(1, 1000000)
+      .ShowDefault();
+  command.Add("--seed", flags->options.seed, "Of the replies' draws; the problems are fixed")
+      .Type("N");
+  command.AddFlag("--lenient", flags->lenient,
+                  "Where no answer is in bold or boxed, take the last number or word: for models "
+                  "that were not trained on these tasks");
+  command.AddFlag("--json", flags->json, "Print a JSON object a line");
+  command.Footer(
       "The problems are the same for every model, and training never draws them (docs/tasks.md).\n"
       "Examples:\n"
       "  fathom evaluate recipes/nano/out/sft/model --samples 8\n"
       "  fathom evaluate smollm2-135m --lenient --family addition --family countdown");
-  command->callback([&context, flags] {
+  command.OnChosen([&context, flags] {
     context.run = [&context, flags] { return RunEvaluate(context, *flags); };
   });
 }

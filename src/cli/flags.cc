@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -43,46 +42,46 @@ std::string_view Start(std::string_view text) {
 
 }  // namespace
 
-void AddModelFlags(CLI::App& command, ModelFlags& flags) {
+void AddModelFlags(Command command, ModelFlags& flags) {
   command
-      .add_option("-m,--model,model", flags.model,
-                  "Name of an installed model, path of a GGUF file or of a model directory; "
-                  "default: the default model")
-      ->type_name("MODEL");
+      .Add("-m,--model,model", flags.model,
+           "Name of an installed model, path of a GGUF file or of a model directory; "
+           "default: the default model")
+      .Type("MODEL");
   constexpr const char* kGroup = "Running the model";
-  command.add_option("--threads", flags.threads, "Threads; default: one per physical core")
-      ->type_name("N")
-      ->check(CLI::Range(1, 4096))
-      ->group(kGroup);
-  command.add_option("--kernels", flags.kernels, "auto, ref, portable, avx2 or avx512")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(kGroup);
+  command.Add("--threads", flags.threads, "Threads; default: one per physical core")
+      .Type("N")
+      .Between(1, 4096)
+      .Group(kGroup);
+  command.Add("--kernels", flags.kernels, "auto, ref, portable, avx2 or avx512")
+      .Type("NAME")
+      .ShowDefault()
+      .Group(kGroup);
   command
-      .add_option("--ctx", flags.context_length,
-                  "Context length in tokens; default: the model's, as far as memory allows")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->group(kGroup);
+      .Add("--ctx", flags.context_length,
+           "Context length in tokens; default: the model's, as far as memory allows")
+      .Type("N")
+      .Between(int64_t{1}, int64_t{1} << 40)
+      .Group(kGroup);
   command
-      .add_option("--cache", flags.cache_type,
-                  "Type of the KV cache: f16, bf16, q8 (half the memory) or f32")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember({"f16", "bf16", "q8", "f32"}))
-      ->group(kGroup);
+      .Add("--cache", flags.cache_type,
+           "Type of the KV cache: f16, bf16, q8 (half the memory) or f32")
+      .Type("TYPE")
+      .OneOf({"f16", "bf16", "q8", "f32"})
+      .Group(kGroup);
   command
-      .add_option("--attention", flags.attention,
-                  "Form of latent attention: absorbed, or naive, the slow one to check it by")
-      ->type_name("FORM")
-      ->check(CLI::IsMember({"absorbed", "naive"}))
-      ->capture_default_str()
-      ->group(kGroup);
+      .Add("--attention", flags.attention,
+           "Form of latent attention: absorbed, or naive, the slow one to check it by")
+      .Type("FORM")
+      .OneOf({"absorbed", "naive"})
+      .ShowDefault()
+      .Group(kGroup);
   command
-      .add_option("--cache-size", flags.cache_bytes,
-                  "Memory for the KV cache, as 512M or 2G; default: a part of what is free")
-      ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false))
-      ->group(kGroup);
+      .Add("--cache-size", flags.cache_bytes,
+           "Memory for the KV cache, as 512M or 2G; default: a part of what is free")
+      .Type("SIZE")
+      .ByteSize()
+      .Group(kGroup);
 }
 
 LoadedModel OpenModel(const Context& context, const ModelFlags& flags) {
@@ -110,16 +109,13 @@ EngineOptions ToEngineOptions(const ModelFlags& flags) {
   return options;
 }
 
-void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
+void AddSamplingFlags(Command command, SamplingFlags& flags) {
   constexpr const char* kGroup = "Choosing tokens";
   const auto add = [&](const char* name, auto& value, const char* help, const char* type) {
-    command.add_option(name, value, help)->type_name(type)->capture_default_str()->group(kGroup);
+    command.Add(name, value, help).Type(type).ShowDefault().Group(kGroup);
   };
   const auto advised = [&](const char* name, auto& value, const char* help, const char* type) {
-    command.add_option(name, value, help)
-        ->type_name(type)
-        ->default_str("the model's")
-        ->group(kGroup);
+    command.Add(name, value, help).Type(type).DefaultText("the model's").Group(kGroup);
   };
   advised("--temp", flags.temperature, "Temperature; 0 always takes the most probable token", "T");
   add("--top-k", flags.top_k, "Only the K most probable tokens; 0: off", "K");
@@ -129,31 +125,30 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   add("--repeat-penalty", flags.repetition_penalty, "Divides the odds of tokens seen; 1: off", "X");
   add("--frequency-penalty", flags.frequency_penalty, "Lowers tokens by how often they came", "X");
   add("--presence-penalty", flags.presence_penalty, "Lowers tokens that came at all", "X");
+  command.Add("--seed", flags.seed, "Seed of the random choices; default: a new one each time")
+      .Type("N")
+      .Group(kGroup);
   command
-      .add_option("--seed", flags.seed, "Seed of the random choices; default: a new one each time")
-      ->type_name("N")
-      ->group(kGroup);
+      .Add("-n,--max-tokens", flags.max_tokens,
+           "Tokens of a reply at most; default: up to the end of the context")
+      .Type("N")
+      .Between(int64_t{0}, int64_t{1} << 40)
+      .Group(kGroup);
+  command.Add("--think", flags.think, "Let the model think first: auto, on or off")
+      .Type("WHEN")
+      .OneOf({"auto", "on", "off"})
+      .ShowDefault()
+      .Group(kGroup);
   command
-      .add_option("-n,--max-tokens", flags.max_tokens,
-                  "Tokens of a reply at most; default: up to the end of the context")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->group(kGroup);
-  command.add_option("--think", flags.think, "Let the model think first: auto, on or off")
-      ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
-      ->capture_default_str()
-      ->group(kGroup);
-  command
-      .add_option("--think-budget", flags.thinking_budget,
-                  "Tokens of thinking at most; then the answer begins")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->group(kGroup);
-  command.add_option("--stop", flags.stop, "Text that ends the reply; may be given several times")
-      ->type_name("TEXT")
-      ->allow_extra_args(false)
-      ->group(kGroup);
+      .Add("--think-budget", flags.thinking_budget,
+           "Tokens of thinking at most; then the answer begins")
+      .Type("N")
+      .Between(int64_t{0}, int64_t{1} << 40)
+      .Group(kGroup);
+  command.Add("--stop", flags.stop, "Text that ends the reply; may be given several times")
+      .Type("TEXT")
+      .OneEach()
+      .Group(kGroup);
 }
 
 GenerationOptions ToGenerationOptions(const SamplingFlags& flags,
@@ -183,14 +178,10 @@ void CheckThinking(const ChatService& chat, const SamplingFlags& flags) {
               "leave --think on away");
 }
 
-void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what) {
-  command
-      .add_option("-p,--prompt", flags.text,
-                  std::string(what) + "; '-', or none, reads standard input")
-      ->type_name("TEXT");
-  command.add_option("-f,--file", flags.file, "File with the text")
-      ->type_name("PATH")
-      ->excludes("--prompt");
+void AddTextFlags(Command command, TextFlags& flags, const char* what) {
+  command.Add("-p,--prompt", flags.text, std::string(what) + "; '-', or none, reads standard input")
+      .Type("TEXT");
+  command.Add("-f,--file", flags.file, "File with the text").Type("PATH").Excludes("--prompt");
 }
 
 std::string ReadText(const TextFlags& flags) {

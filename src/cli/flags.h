@@ -24,7 +24,7 @@ struct ModelFlags {
   int64_t context_length = 0;
   uint64_t cache_bytes = 0;
 };
-void AddModelFlags(CLI::App& command, ModelFlags& flags);
+void AddModelFlags(Command command, ModelFlags& flags);
 
 LoadedModel OpenModel(const Context& context, const ModelFlags& flags);
 EngineOptions ToEngineOptions(const ModelFlags& flags);
@@ -44,7 +44,7 @@ struct SamplingFlags {
   std::string think = "auto";    // "auto", "on" or "off"
   int64_t thinking_budget = -1;  // -1: none
 };
-void AddSamplingFlags(CLI::App& command, SamplingFlags& flags);
+void AddSamplingFlags(Command command, SamplingFlags& flags);
 // Throws Error(kInvalidArgument) that names the first parameter out of its range.
 GenerationOptions ToGenerationOptions(const SamplingFlags& flags,
                                       const RecommendedSampling& recommended);
@@ -59,7 +59,7 @@ struct TextFlags {
   std::optional<std::string> text;  // "-": standard input
   std::string file;
 };
-void AddTextFlags(CLI::App& command, TextFlags& flags, const char* what);
+void AddTextFlags(Command command, TextFlags& flags, const char* what);
 // The text, byte for byte. Throws Error(kInvalidArgument) when none is given and standard input is
 // a terminal; kNotFound, kPermission or kIo for the file.
 std::string ReadText(const TextFlags& flags);

@@ -1,5 +1,4 @@
 // fathom imatrix: which inputs of a model's weights are large, for quantize.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -119,51 +118,51 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
 
 }  // namespace
 
-void AddImatrix(CLI::App& app, Context& context) {
+void AddImatrix(Command app, Context& context) {
   const auto flags = std::make_shared<ImatrixFlags>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.AddCommand(
       "imatrix", "Make an importance matrix for quantize: which inputs of the weights are large");
   command
-      ->add_option("-m,--model,model", flags->model.model,
-                   "Name of an installed model, path of a GGUF file or of a model directory; "
-                   "default: the default model")
-      ->type_name("MODEL");
+      .Add("-m,--model,model", flags->model.model,
+           "Name of an installed model, path of a GGUF file or of a model directory; "
+           "default: the default model")
+      .Type("MODEL");
   command
-      ->add_option("--text", flags->text,
-                   "File with text of the kind that the model is for; '-' reads standard input")
-      ->type_name("FILE")
-      ->required();
+      .Add("--text", flags->text,
+           "File with text of the kind that the model is for; '-' reads standard input")
+      .Type("FILE")
+      .Required();
   command
-      ->add_option("-o,--output", flags->destination,
-                   "The file to write; default: imatrix.gguf, or imatrix.dat")
-      ->type_name("FILE");
-  command->add_option("--ctx", flags->chunk_tokens, "Tokens of a chunk; each is read by itself")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
-      ->capture_default_str();
-  command->add_option("--chunks", flags->chunks, "Chunks at most; default: all that the text has")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+      .Add("-o,--output", flags->destination,
+           "The file to write; default: imatrix.gguf, or imatrix.dat")
+      .Type("FILE");
+  command.Add("--ctx", flags->chunk_tokens, "Tokens of a chunk; each is read by itself")
+      .Type("N")
+      .Between(int64_t{1}, int64_t{1} << 30)
+      .ShowDefault();
+  command.Add("--chunks", flags->chunks, "Chunks at most; default: all that the text has")
+      .Type("N")
+      .Between(int64_t{1}, int64_t{1} << 30);
   command
-      ->add_option("--format", flags->format,
-                   "gguf, or legacy: the .dat of older programs, without counts of experts")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"gguf", "legacy"}))
-      ->capture_default_str();
-  command->add_flag("--head", flags->head, "The output head, too");
-  command->add_option("--threads", flags->model.threads, "Threads; default: one per physical core")
-      ->type_name("N")
-      ->check(CLI::Range(1, 4096));
-  command->add_option("--kernels", flags->model.kernels, "auto, ref, portable, avx2 or avx512")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_flag("--force", flags->force, "Replace the file if it is there");
-  command->footer(
+      .Add("--format", flags->format,
+           "gguf, or legacy: the .dat of older programs, without counts of experts")
+      .Type("FORMAT")
+      .OneOf({"gguf", "legacy"})
+      .ShowDefault();
+  command.AddFlag("--head", flags->head, "The output head, too");
+  command.Add("--threads", flags->model.threads, "Threads; default: one per physical core")
+      .Type("N")
+      .Between(1, 4096);
+  command.Add("--kernels", flags->model.kernels, "auto, ref, portable, avx2 or avx512")
+      .Type("NAME")
+      .ShowDefault();
+  command.AddFlag("--force", flags->force, "Replace the file if it is there");
+  command.Footer(
       "A text of some ten thousand tokens or more is usual. llama.cpp reads the file, too.\n"
       "Examples:\n"
       "  fathom imatrix model.gguf --text book.txt -o model.imatrix.gguf\n"
       "  fathom quantize model.gguf small.gguf --type q4_k --imatrix model.imatrix.gguf");
-  command->callback([&context, flags] {
+  command.OnChosen([&context, flags] {
     context.run = [&context, flags] { return RunImatrix(context, *flags); };
   });
 }

@@ -1,5 +1,4 @@
 // fathom inspect: what is inside a model file or directory, without loading it.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -206,32 +205,30 @@ int Inspect(const Context& context, const InspectFlags& flags) {
 
 }  // namespace
 
-void AddInspect(CLI::App& app, Context& context) {
+void AddInspect(Command app, Context& context) {
   const auto flags = std::make_shared<InspectFlags>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "Show the metadata, tensors and sizes of a model");
+  Command command = app.AddCommand("inspect", "Show the metadata, tensors and sizes of a model");
   command
-      ->add_option("-m,--model,model", flags->model,
-                   "Name of an installed model, path of a GGUF file or of a model directory")
-      ->type_name("MODEL");
-  CLI::Option* tensors = command->add_flag("--tensors", flags->tensors, "List every tensor");
-  CLI::Option* full = command->add_flag("--full", flags->full, "List everything, long arrays too");
-  command->add_flag("--json", flags->json, "Print one JSON object");
+      .Add("-m,--model,model", flags->model,
+           "Name of an installed model, path of a GGUF file or of a model directory")
+      .Type("MODEL");
+  command.AddFlag("--tensors", flags->tensors, "List every tensor");
+  command.AddFlag("--full", flags->full, "List everything, long arrays too");
+  command.AddFlag("--json", flags->json, "Print one JSON object");
   command
-      ->add_flag(
-          "--check", flags->check,
-          "Read all weights instead, and name the first that is infinite or not a number, or "
-          "scales others by zero or less")
-      ->excludes(tensors)
-      ->excludes(full);
-  command->footer(
+      .AddFlag("--check", flags->check,
+               "Read all weights instead, and name the first that is infinite or not a number, or "
+               "scales others by zero or less")
+      .Excludes("--tensors")
+      .Excludes("--full");
+  command.Footer(
       "Examples:\n"
       "  fathom inspect\n"
       "  fathom inspect my-model.gguf --tensors\n"
       "  fathom inspect path/to/DeepSeek-R1 --tensors\n"
       "  fathom inspect my-model.gguf --json\n"
       "  fathom inspect my-model.gguf --check");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Inspect(context, *flags); }; });
 }
 

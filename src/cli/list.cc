@@ -1,5 +1,4 @@
 // fathom list and fathom rm: the models on this machine, and those that can be fetched.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -116,18 +115,18 @@ int Remove(const Context& context, const std::string& name) {
 
 }  // namespace
 
-void AddListAndRemove(CLI::App& app, Context& context) {
+void AddListAndRemove(Command app, Context& context) {
   const auto flags = std::make_shared<ListFlags>();
-  CLI::App* list = app.add_subcommand("list", "List the models on this machine");
-  list->add_flag("-a,--all", flags->all, "Also those of the catalogue that can be fetched");
-  list->add_flag("--json", flags->json, "Print one JSON object");
-  list->callback(
+  Command list = app.AddCommand("list", "List the models on this machine");
+  list.AddFlag("-a,--all", flags->all, "Also those of the catalogue that can be fetched");
+  list.AddFlag("--json", flags->json, "Print one JSON object");
+  list.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return List(context, *flags); }; });
 
   const auto name = std::make_shared<std::string>();
-  CLI::App* remove = app.add_subcommand("rm", "Delete an installed model");
-  remove->add_option("name", *name, "Name of the model")->type_name("NAME")->required();
-  remove->callback(
+  Command remove = app.AddCommand("rm", "Delete an installed model");
+  remove.Add("name", *name, "Name of the model").Type("NAME").Required();
+  remove.OnChosen(
       [&context, name] { context.run = [&context, name] { return Remove(context, *name); }; });
 }
 

@@ -3,17 +3,18 @@
 #include <langinfo.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <clocale>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <memory>
+#include <functional>
 #include <new>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/reply.h"
 #include "cli/terminal.h"
 
@@ -34,22 +35,6 @@ Context ReadEnvironment() {
   context.no_color = !Environment("NO_COLOR").empty() || Environment("TERM") == "dumb";
   return context;
 }
-
-// Options as "-n,--max-tokens N=5": without the machinery's own remarks on ranges and exclusions,
-// which the errors name when they matter.
-class PlainFormatter : public CLI::Formatter {
- public:
-  PlainFormatter() { column_width(28); }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    std::string text;
-    if (option->get_type_size() != 0) {
-      const std::string type = option->get_type_name();
-      text = " " + type.substr(0, type.find(':'));
-    }
-    if (!option->get_default_str().empty()) text += "=" + option->get_default_str();
-    return text;
-  }
-};
 
 void PrepareProcess() {
   // Text is UTF-8 everywhere; the line editor asks the locale.
@@ -77,16 +62,14 @@ int Guarded(const std::function<int()>& body) {
 int Main(int argc, char** argv) {
   PrepareProcess();
   Context context = ReadEnvironment();
-  CLI::App app("Fathom runs and serves language models on your own machine.", "fathom");
-  app.formatter(std::make_shared<PlainFormatter>());  // before the subcommands, which inherit it
-  app.add_option("--data", context.data_flag,
-                 "Folder for models and history; default: $XDG_DATA_HOME/fathom, or "
-                 "~/.local/share/fathom")
-      ->type_name("DIR");
-  app.set_version_flag("--version", "fathom " FATHOM_VERSION);
-  app.fallthrough();
-  app.require_subcommand(0, 1);
-  app.footer(
+  CommandLine line("fathom", "Fathom runs and serves language models on your own machine.",
+                   "fathom " FATHOM_VERSION);
+  Command app = line.root();
+  app.Add("--data", context.data_flag,
+          "Folder for models and history; default: $XDG_DATA_HOME/fathom, or "
+          "~/.local/share/fathom")
+      .Type("DIR");
+  app.Footer(
       "Examples:\n"
       "  fathom pull                         fetch the default model\n"
       "  fathom chat                         talk to it\n"
@@ -109,20 +92,9 @@ int Main(int argc, char** argv) {
   AddEvaluate(app, context);
   AddTrain(app, context);
   AddVersion(app, context);
-  for (CLI::App* command : app.get_subcommands({})) command->fallthrough();
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::string command = "fathom";
-    for (const CLI::App* parsed : app.get_subcommands()) command += " " + parsed->get_name();
-    PrintFailure(Error(ErrorCode::kInvalidArgument, error.what(),
-                       "'" + command + " --help' shows the usage"));
-    return kExitBadInput;
-  }
+  if (const std::optional<int> code = line.Parse(argc, argv)) return *code;
   if (!context.run) {
-    Print(app.help());
+    Print(line.Help());
     return kExitOk;
   }
   const int code = Guarded(context.run);

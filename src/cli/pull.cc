@@ -1,7 +1,6 @@
 // fathom pull: fetch a model of the catalogue.
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -108,33 +107,32 @@ int Pull(const Context& context, const PullFlags& flags) {
 
 }  // namespace
 
-void AddPull(CLI::App& app, Context& context) {
+void AddPull(Command app, Context& context) {
   const auto flags = std::make_shared<PullFlags>();
-  CLI::App* command = app.add_subcommand("pull", "Fetch a model of the catalogue");
-  command
-      ->add_option("name", flags->name, "Name from 'fathom list --all'; default: the default model")
-      ->type_name("NAME");
-  command->add_option("--from", flags->from, "Install from a copy of the file on this machine")
-      ->type_name("PATH");
-  command->add_option("--endpoint", flags->endpoint, "Server that has the repositories")
-      ->type_name("URL")
-      ->capture_default_str();
-  command->add_option("--parallel", flags->parallel, "Files fetched at a time")
-      ->type_name("N")
-      ->check(CLI::Range(1, 16))
-      ->capture_default_str();
-  command->add_option("--retries", flags->retries, "Attempts in a row that may bring nothing new")
-      ->type_name("N")
-      ->check(CLI::Range(0, 100))
-      ->capture_default_str();
-  command->add_flag("--json", flags->json, "Print one JSON object at the end");
-  command->footer(
+  Command command = app.AddCommand("pull", "Fetch a model of the catalogue");
+  command.Add("name", flags->name, "Name from 'fathom list --all'; default: the default model")
+      .Type("NAME");
+  command.Add("--from", flags->from, "Install from a copy of the file on this machine")
+      .Type("PATH");
+  command.Add("--endpoint", flags->endpoint, "Server that has the repositories")
+      .Type("URL")
+      .ShowDefault();
+  command.Add("--parallel", flags->parallel, "Files fetched at a time")
+      .Type("N")
+      .Between(1, 16)
+      .ShowDefault();
+  command.Add("--retries", flags->retries, "Attempts in a row that may bring nothing new")
+      .Type("N")
+      .Between(0, 100)
+      .ShowDefault();
+  command.AddFlag("--json", flags->json, "Print one JSON object at the end");
+  command.Footer(
       "A download that was stopped goes on where it ended. HF_TOKEN, when set, is sent to the\n"
       "endpoint for repositories behind a licence.\n"
       "Examples:\n"
       "  fathom pull\n"
       "  fathom pull deepseek-r1-distill-llama-8b-q4_k_m");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Pull(context, *flags); }; });
 }
 

@@ -1,7 +1,6 @@
 // fathom quantize: a model in another storage format.
 #include "convert/quantize.h"
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -136,45 +135,43 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
 
 }  // namespace
 
-void AddQuantize(CLI::App& app, Context& context) {
+void AddQuantize(Command app, Context& context) {
   const auto flags = std::make_shared<QuantizeFlags>();
-  CLI::App* command =
-      app.add_subcommand("quantize", "Write a model as a GGUF file in another storage format");
+  Command command =
+      app.AddCommand("quantize", "Write a model as a GGUF file in another storage format");
   command
-      ->add_option("source", flags->source,
-                   "Name of an installed model, path of a GGUF file or of a model directory")
-      ->type_name("SRC")
-      ->required();
-  command->add_option("destination", flags->destination, "The file to write")
-      ->type_name("DST")
-      ->required();
-  command->add_option("--type", flags->type, "Storage format: " + EncodableFormats())
-      ->type_name("TYPE")
-      ->required();
+      .Add("source", flags->source,
+           "Name of an installed model, path of a GGUF file or of a model directory")
+      .Type("SRC")
+      .Required();
+  command.Add("destination", flags->destination, "The file to write").Type("DST").Required();
+  command.Add("--type", flags->type, "Storage format: " + EncodableFormats())
+      .Type("TYPE")
+      .Required();
   command
-      ->add_option("--tensor-type", flags->overrides,
-                   "Another type for tensors whose name REGEX finds; the first that finds counts")
-      ->type_name("REGEX=TYPE")
-      ->allow_extra_args(false);
+      .Add("--tensor-type", flags->overrides,
+           "Another type for tensors whose name REGEX finds; the first that finds counts")
+      .Type("REGEX=TYPE")
+      .OneEach();
   command
-      ->add_option("--imatrix", flags->imatrix,
-                   "Importance matrix, as llama.cpp writes it: which errors matter more")
-      ->type_name("FILE");
-  command->add_option("--threads", flags->threads, "Threads; default: one per physical core")
-      ->type_name("N")
-      ->check(CLI::Range(1, 4096));
-  command->add_flag("--mtp", flags->prediction_layers,
-                    "Keep the layer of a directory that predicts a further token (multi-token "
-                    "prediction); llama.cpp does not load the file then");
-  command->add_flag("--force", flags->force, "Replace DST if it is there");
-  command->footer(
+      .Add("--imatrix", flags->imatrix,
+           "Importance matrix, as llama.cpp writes it: which errors matter more")
+      .Type("FILE");
+  command.Add("--threads", flags->threads, "Threads; default: one per physical core")
+      .Type("N")
+      .Between(1, 4096);
+  command.AddFlag("--mtp", flags->prediction_layers,
+                  "Keep the layer of a directory that predicts a further token (multi-token "
+                  "prediction); llama.cpp does not load the file then");
+  command.AddFlag("--force", flags->force, "Replace DST if it is there");
+  command.Footer(
       "Router, norms and biases stay F32. What was interrupted goes on where it ended when the "
       "same\n"
       "command is given again.\n"
       "Examples:\n"
       "  fathom quantize path/to/DeepSeek-V2-Lite v2-lite.gguf --type q4_k\n"
       "  fathom quantize model.gguf small.gguf --type q4_k --tensor-type ffn_down=q6_k");
-  command->callback([&context, flags] {
+  command.OnChosen([&context, flags] {
     context.run = [&context, flags] { return RunQuantize(context, *flags); };
   });
 }

@@ -1,5 +1,4 @@
 // fathom run: one prompt, one reply.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,39 +143,39 @@ int Run(const Context& context, const RunFlags& flags) {
 
 }  // namespace
 
-void AddRun(CLI::App& app, Context& context) {
+void AddRun(Command app, Context& context) {
   const auto flags = std::make_shared<RunFlags>();
-  CLI::App* command = app.add_subcommand("run", "Answer one prompt and exit");
-  AddModelFlags(*command, flags->model);
-  AddTextFlags(*command, flags->text, "The prompt");
-  command->add_option("--system", flags->system, "System prompt")->type_name("TEXT");
-  command->add_flag("--raw", flags->raw, "Continue the text as it is, without the chat template");
+  Command command = app.AddCommand("run", "Answer one prompt and exit");
+  AddModelFlags(command, flags->model);
+  AddTextFlags(command, flags->text, "The prompt");
+  command.Add("--system", flags->system, "System prompt").Type("TEXT");
+  command.AddFlag("--raw", flags->raw, "Continue the text as it is, without the chat template");
   command
-      ->add_option("--tokens", flags->tokens,
-                   "Prompt as token ids, as 1,2,3; '-' reads them from standard input")
-      ->type_name("IDS")
-      ->excludes("--prompt")
-      ->excludes("--file")
-      ->excludes("--system");
-  AddSamplingFlags(*command, flags->sampling);
+      .Add("--tokens", flags->tokens,
+           "Prompt as token ids, as 1,2,3; '-' reads them from standard input")
+      .Type("IDS")
+      .Excludes("--prompt")
+      .Excludes("--file")
+      .Excludes("--system");
+  AddSamplingFlags(command, flags->sampling);
   command
-      ->add_option("--logprobs", flags->logprobs,
-                   "Show each token's log-probability and the N most probable ones")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000));
-  command->add_flag("--print-tokens", flags->print_tokens, "Print token ids instead of text");
-  command->add_flag("--show-thinking,!--hide-thinking", flags->show_thinking,
-                    "Write the model's thinking to standard error, or do not; default: when that "
-                    "is a terminal");
-  command->add_flag("--stats", flags->stats, "Print token counts and speed on standard error");
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->footer(
+      .Add("--logprobs", flags->logprobs,
+           "Show each token's log-probability and the N most probable ones")
+      .Type("N")
+      .Between(0, 1000);
+  command.AddFlag("--print-tokens", flags->print_tokens, "Print token ids instead of text");
+  command.AddFlag("--show-thinking,!--hide-thinking", flags->show_thinking,
+                  "Write the model's thinking to standard error, or do not; default: when that "
+                  "is a terminal");
+  command.AddFlag("--stats", flags->stats, "Print token counts and speed on standard error");
+  command.AddFlag("--json", flags->json, "Print one JSON object");
+  command.Footer(
       "Examples:\n"
       "  fathom run -p \"What is the capital of France?\" --temp 0\n"
       "  fathom run my-model.gguf --raw -p \"Once upon a time\" -n 100\n"
       "  cat letter.txt | fathom run --system \"Summarise the text.\"\n"
       "  fathom run tiny.gguf --tokens 1,2,3 --temp 0 -n 8");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Run(context, *flags); }; });
 }
 

@@ -1,5 +1,4 @@
 // fathom score: the log-probability of each token of a text.
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -116,32 +115,32 @@ int Score(const Context& context, const ScoreFlags& flags) {
 
 }  // namespace
 
-void AddScore(CLI::App& app, Context& context) {
+void AddScore(Command app, Context& context) {
   const auto flags = std::make_shared<ScoreFlags>();
-  CLI::App* command =
-      app.add_subcommand("score", "Log-probability of each token of a text, and its perplexity");
-  AddModelFlags(*command, flags->model);
-  AddTextFlags(*command, flags->text, "The text");
+  Command command =
+      app.AddCommand("score", "Log-probability of each token of a text, and its perplexity");
+  AddModelFlags(command, flags->model);
+  AddTextFlags(command, flags->text, "The text");
   command
-      ->add_option("--tokens", flags->tokens,
-                   "Token ids instead of text, as 1,2,3; '-' reads them from standard input")
-      ->type_name("IDS")
-      ->excludes("--prompt")
-      ->excludes("--file");
-  command->add_flag("--special", flags->special,
-                    "Read <|...|> in the text as special tokens, not as plain text");
-  command->add_option("--top", flags->top, "Also show the N most probable tokens at each place")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000));
-  command->add_flag("-q,--quiet", flags->quiet, "Print the summary only");
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->footer(
+      .Add("--tokens", flags->tokens,
+           "Token ids instead of text, as 1,2,3; '-' reads them from standard input")
+      .Type("IDS")
+      .Excludes("--prompt")
+      .Excludes("--file");
+  command.AddFlag("--special", flags->special,
+                  "Read <|...|> in the text as special tokens, not as plain text");
+  command.Add("--top", flags->top, "Also show the N most probable tokens at each place")
+      .Type("N")
+      .Between(0, 1000);
+  command.AddFlag("-q,--quiet", flags->quiet, "Print the summary only");
+  command.AddFlag("--json", flags->json, "Print one JSON object");
+  command.Footer(
       "The first token has no log-probability: nothing precedes it.\n"
       "Examples:\n"
       "  fathom score -p \"The capital of France is Paris.\" --top 3\n"
       "  fathom score -q -f book.txt\n"
       "  fathom score tiny.gguf --tokens 5,17,3 --kernels ref --json");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Score(context, *flags); }; });
 }
 

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -100,35 +99,33 @@ int Serve(const Context& context, const ServeFlags& flags) {
 
 }  // namespace
 
-void AddServe(CLI::App& app, Context& context) {
+void AddServe(Command app, Context& context) {
   const auto flags = std::make_shared<ServeFlags>();
-  CLI::App* command = app.add_subcommand("serve", "Serve the web page and the OpenAI-style API");
-  AddModelFlags(*command, flags->model);
+  Command command = app.AddCommand("serve", "Serve the web page and the OpenAI-style API");
+  AddModelFlags(command, flags->model);
+  command.Add("--host", flags->server.host, "Address to listen on; other than loopback needs a key")
+      .Type("ADDRESS")
+      .ShowDefault();
+  command.Add("--port", flags->server.port, "Port to listen on; 0: any free one")
+      .Type("N")
+      .Between(0, 65535)
+      .ShowDefault();
   command
-      ->add_option("--host", flags->server.host,
-                   "Address to listen on; other than loopback needs a key")
-      ->type_name("ADDRESS")
-      ->capture_default_str();
-  command->add_option("--port", flags->server.port, "Port to listen on; 0: any free one")
-      ->type_name("N")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+      .Add("--api-key", flags->server.api_key,
+           "Key that clients must send; better given as FATHOM_API_KEY, which no process "
+           "list shows")
+      .Type("KEY");
   command
-      ->add_option("--api-key", flags->server.api_key,
-                   "Key that clients must send; better given as FATHOM_API_KEY, which no process "
-                   "list shows")
-      ->type_name("KEY");
-  command
-      ->add_option("--allow-host", flags->server.allowed_hosts,
-                   "Further host name that clients may use; may be given several times")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  command->footer(
+      .Add("--allow-host", flags->server.allowed_hosts,
+           "Further host name that clients may use; may be given several times")
+      .Type("NAME")
+      .OneEach();
+  command.Footer(
       "Examples:\n"
       "  fathom serve\n"
       "  fathom serve my-model.gguf --port 9000\n"
       "  FATHOM_API_KEY=secret fathom serve --host 0.0.0.0 --allow-host my-machine.local");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Serve(context, *flags); }; });
 }
 

@@ -1,7 +1,6 @@
 // fathom synth: model files with random weights.
 #include "convert/synth.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -53,47 +52,42 @@ int Synth(const SynthFlags& flags) {
 
 }  // namespace
 
-void AddSynth(CLI::App& app, Context& context) {
+void AddSynth(Command app, Context& context) {
   const auto flags = std::make_shared<SynthFlags>();
-  CLI::App* command = app.add_subcommand(
-      "synth", "Write a model file with random weights, for tests and benchmarks");
+  Command command =
+      app.AddCommand("synth", "Write a model file with random weights, for tests and benchmarks");
   command
-      ->add_option("destination", flags->destination,
-                   "What to write: NAME.gguf, or a folder with safetensors")
-      ->type_name("DST")
-      ->required();
+      .Add("destination", flags->destination,
+           "What to write: NAME.gguf, or a folder with safetensors")
+      .Type("DST")
+      .Required();
   command
-      ->add_option("--shape", flags->options.shape,
-                   "Architecture and sizes: " + ShapeNames() + ", or a config.json")
-      ->type_name("SHAPE")
-      ->required();
+      .Add("--shape", flags->options.shape,
+           "Architecture and sizes: " + ShapeNames() + ", or a config.json")
+      .Type("SHAPE")
+      .Required();
   command
-      ->add_option(
-          "--type", flags->type,
-          "Storage format of most weights, as q4_0 or bf16; in a folder f32, f16, bf16 or fp8")
-      ->type_name("TYPE")
-      ->required();
-  command->add_option("--layers", flags->options.layers, "Layers; default: those of the shape")
-      ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{4096}));
-  command->add_option("--seed", flags->options.seed, "Seed of the weights")
-      ->type_name("N")
-      ->capture_default_str();
-  command
-      ->add_option("--threads", flags->options.threads, "Threads; default: one per physical core")
-      ->type_name("N")
-      ->check(CLI::Range(1, 4096));
-  command->get_option("--threads")->default_str("");
-  command->add_flag("--ghost", flags->options.ghost,
-                    "Only headers, and holes where the weights would be: a few MB of disk");
-  command->add_flag("--force", flags->force, "Replace a file DST if it is there");
-  command->footer(
+      .Add("--type", flags->type,
+           "Storage format of most weights, as q4_0 or bf16; in a folder f32, f16, bf16 or fp8")
+      .Type("TYPE")
+      .Required();
+  command.Add("--layers", flags->options.layers, "Layers; default: those of the shape")
+      .Type("N")
+      .Between(int64_t{1}, int64_t{4096});
+  command.Add("--seed", flags->options.seed, "Seed of the weights").Type("N").ShowDefault();
+  command.Add("--threads", flags->options.threads, "Threads; default: one per physical core")
+      .Type("N")
+      .Between(1, 4096);
+  command.AddFlag("--ghost", flags->options.ghost,
+                  "Only headers, and holes where the weights would be: a few MB of disk");
+  command.AddFlag("--force", flags->force, "Replace a file DST if it is there");
+  command.Footer(
       "The same shape, type, layers and seed give the same bytes.\n"
       "Examples:\n"
       "  fathom synth --shape v2-lite --type q4_0 v2-lite.gguf\n"
       "  fathom synth --shape r1 --layers 5 --type q4_k r1-slice.gguf\n"
       "  fathom synth --shape r1 --type fp8 --ghost DeepSeek-R1-ghost");
-  command->callback([&context, flags] { context.run = [flags] { return Synth(*flags); }; });
+  command.OnChosen([&context, flags] { context.run = [flags] { return Synth(*flags); }; });
 }
 
 }  // namespace fathom::cli

@@ -1,5 +1,4 @@
 // fathom tokenize: text to token ids and back.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -104,31 +103,30 @@ int Tokenize(const Context& context, const TokenizeFlags& flags) {
 
 }  // namespace
 
-void AddTokenize(CLI::App& app, Context& context) {
+void AddTokenize(Command app, Context& context) {
   const auto flags = std::make_shared<TokenizeFlags>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "Show the tokens of a text, or the text of tokens");
+  Command command = app.AddCommand("tokenize", "Show the tokens of a text, or the text of tokens");
   command
-      ->add_option("-m,--model,model", flags->model,
-                   "Name of an installed model, path of a GGUF file or of a model directory")
-      ->type_name("MODEL");
-  AddTextFlags(*command, flags->text, "The text");
-  command->add_flag("--special", flags->special,
-                    "Read <|...|> in the text as special tokens, not as plain text");
-  command->add_flag("--chat", flags->chat, "As a user's message, inside the chat template")
-      ->excludes("--special");
-  command->add_option("--tokens", flags->tokens, "Print the text of these ids instead, as 1,2,3")
-      ->type_name("IDS")
-      ->excludes("--prompt")
-      ->excludes("--file");
-  command->add_flag("--ids", flags->ids, "Print the ids only, as 1,2,3");
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->footer(
+      .Add("-m,--model,model", flags->model,
+           "Name of an installed model, path of a GGUF file or of a model directory")
+      .Type("MODEL");
+  AddTextFlags(command, flags->text, "The text");
+  command.AddFlag("--special", flags->special,
+                  "Read <|...|> in the text as special tokens, not as plain text");
+  command.AddFlag("--chat", flags->chat, "As a user's message, inside the chat template")
+      .Excludes("--special");
+  command.Add("--tokens", flags->tokens, "Print the text of these ids instead, as 1,2,3")
+      .Type("IDS")
+      .Excludes("--prompt")
+      .Excludes("--file");
+  command.AddFlag("--ids", flags->ids, "Print the ids only, as 1,2,3");
+  command.AddFlag("--json", flags->json, "Print one JSON object");
+  command.Footer(
       "Examples:\n"
       "  fathom tokenize -p \"Hello, world\"\n"
       "  fathom tokenize my-model.gguf --chat -p Hello --ids\n"
       "  fathom tokenize --tokens 19556,28,905");
-  command->callback(
+  command.OnChosen(
       [&context, flags] { context.run = [&context, flags] { return Tokenize(context, *flags); }; });
 }
 

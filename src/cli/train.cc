@@ -1,6 +1,5 @@
 // fathom train: a tokenizer, a model from nothing, fine-tuning on worked solutions, and
 // reinforcement learning, by recipes.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -250,46 +249,40 @@ int TrainGrpoCommand(const TrainFlags& flags) {
 
 // ---- Flags -------------------------------------------------------------------------------------
 
-CLI::App* AddPart(CLI::App& train, Context& context, const std::string& name,
-                  const std::string& about, const std::string& footer, bool threads,
-                  std::function<int(const TrainFlags&)> run) {
+void AddPart(Command train, Context& context, const std::string& name, const std::string& about,
+             const std::string& footer, bool threads, std::function<int(const TrainFlags&)> run) {
   const auto flags = std::make_shared<TrainFlags>();
-  CLI::App* command = train.add_subcommand(name, about);
-  command->add_option("config", flags->config, "The recipe, a TOML file")
-      ->type_name("CONFIG")
-      ->required();
-  command
-      ->add_option("--out", flags->out,
-                   "Folder to write to, instead of the recipe's [output] folder")
-      ->type_name("DIR");
+  Command command = train.AddCommand(name, about);
+  command.Add("config", flags->config, "The recipe, a TOML file").Type("CONFIG").Required();
+  command.Add("--out", flags->out, "Folder to write to, instead of the recipe's [output] folder")
+      .Type("DIR");
   if (threads) {
     command
-        ->add_option("--threads", flags->threads,
-                     "Threads, instead of the recipe's; the result is the same with any number")
-        ->type_name("N")
-        ->check(CLI::Range(1, 4096));
+        .Add("--threads", flags->threads,
+             "Threads, instead of the recipe's; the result is the same with any number")
+        .Type("N")
+        .Between(1, 4096);
   }
   if (name == "grpo") {
     command
-        ->add_option("--mode", flags->mode,
-                     "Whose hyper-parameters stand where the recipe names none: default, or r1 for "
-                     "those of DeepSeek-R1's paper")
-        ->type_name("MODE")
-        ->check(CLI::IsMember({"default", "r1"}));
+        .Add("--mode", flags->mode,
+             "Whose hyper-parameters stand where the recipe names none: default, or r1 for "
+             "those of DeepSeek-R1's paper")
+        .Type("MODE")
+        .OneOf({"default", "r1"});
   }
-  command->footer(footer);
-  command->callback([&context, flags, run = std::move(run)] {
+  command.Footer(footer);
+  command.OnChosen([&context, flags, run = std::move(run)] {
     context.run = [flags, run] { return run(*flags); };
   });
-  return command;
 }
 
 }  // namespace
 
-void AddTrain(CLI::App& app, Context& context) {
-  CLI::App* train = app.add_subcommand("train", "Train a small reasoning model by a recipe");
-  train->require_subcommand(1);
-  train->footer(
+void AddTrain(Command app, Context& context) {
+  Command train = app.AddCommand("train", "Train a small reasoning model by a recipe");
+  train.RequireCommand();
+  train.Footer(
       "Examples, the whole recipe of the model 'nano' one after the other:\n"
       "  fathom train tokenizer recipes/nano/tokenizer.toml\n"
       "  fathom train pretrain recipes/nano/pretrain.toml\n"
@@ -297,7 +290,7 @@ void AddTrain(CLI::App& app, Context& context) {
       "  fathom train grpo recipes/nano/grpo.toml\n"
       "  fathom run recipes/nano/out/grpo/model -p \"Which is larger, 9.11 or 9.9?\"\n"
       "'fathom train PART --help' says more of a part.");
-  AddPart(*train, context, "tokenizer", "Learn a vocabulary from the text of tasks",
+  AddPart(train, context, "tokenizer", "Learn a vocabulary from the text of tasks",
           "Writes tokenizer.json and tokenizer_config.json, with R1's special tokens and chat "
           "template.\n"
           "Example:\n"
@@ -311,18 +304,17 @@ void AddTrain(CLI::App& app, Context& context) {
       "when the same command is given again, and ends with the same bits.\n"
       "Example:\n";
   AddPart(
-      *train, context, "pretrain", "Train a model from nothing, or go on with one",
+      train, context, "pretrain", "Train a model from nothing, or go on with one",
       goes_on + "  fathom train pretrain recipes/nano/pretrain.toml", /*threads=*/true,
       [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kPretrain); });
-  AddPart(*train, context, "sft", "Fine-tune a model on worked solutions",
+  AddPart(train, context, "sft", "Fine-tune a model on worked solutions",
           goes_on + "  fathom train sft recipes/nano/sft.toml", /*threads=*/true,
           [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kSft); });
-  AddPart(*train, context, "grpo", "Improve a model by rewards for its own replies",
+  AddPart(train, context, "grpo", "Improve a model by rewards for its own replies",
           goes_on +
               "  fathom train grpo recipes/nano/grpo.toml\n"
               "  fathom train grpo recipes/nano/grpo.toml --mode r1 --out out/r1",
           /*threads=*/true, TrainGrpoCommand);
-  for (CLI::App* part : train->get_subcommands({})) part->fallthrough();
 }
 
 }  // namespace fathom::cli

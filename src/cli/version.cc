@@ -1,5 +1,4 @@
 // fathom version: what this program is and what it can do here.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -35,11 +34,11 @@ int Version(bool json) {
 
 }  // namespace
 
-void AddVersion(CLI::App& app, Context& context) {
+void AddVersion(Command app, Context& context) {
   const auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("version", "Show the version and this machine's kernels");
-  command->add_flag("--json", *json, "Print one JSON object");
-  command->callback([&context, json] { context.run = [json] { return Version(*json); }; });
+  Command command = app.AddCommand("version", "Show the version and this machine's kernels");
+  command.AddFlag("--json", *json, "Print one JSON object");
+  command.OnChosen([&context, json] { context.run = [json] { return Version(*json); }; });
 }
 
 }  // namespace fathom::cli
