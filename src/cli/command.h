@@ -30,7 +30,8 @@ struct Context {
   // The same; throws Error(kInvalidArgument) when none is set.
   std::filesystem::path DataFolder() const;
   ModelLibrary Library() const;
-  // What a name or path means, as ModelLibrary::Resolve has it. A path needs no data folder.
+  // What a name or path means, as ModelLibrary::Resolve has it; says so where another model takes
+  // the place of the default. A path needs no data folder.
   InstalledModel Resolve(const std::string& name_or_path) const;
 };
 

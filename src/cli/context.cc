@@ -7,12 +7,13 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/terminal.h"
 
 namespace fathom::cli {
 namespace {
 
-// Where the models that come with the program lie: beside it after building, and where `cmake
-// --install` puts them.
+// Where the models that come with the program may lie: beside it, or in the share folder of where
+// it is installed.
 std::vector<std::filesystem::path> BundledFolders() {
   std::error_code failed;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", failed);
@@ -45,7 +46,13 @@ ModelLibrary Context::Library() const {
 
 InstalledModel Context::Resolve(const std::string& name_or_path) const {
   if (std::optional<InstalledModel> model = ResolvePath(name_or_path)) return *std::move(model);
-  return Library().Resolve(name_or_path);
+  const ModelLibrary library = Library();
+  InstalledModel model = library.Resolve(name_or_path);
+  if (name_or_path.empty() && model.name != library.catalog().Default().name) {
+    PrintError("The default model is not installed ('fathom pull' fetches it): this is " +
+               model.name + ", which comes with the program.\n");
+  }
+  return model;
 }
 
 }  // namespace fathom::cli

@@ -45,6 +45,7 @@ std::string ProgressText(const RolloutProgress& progress) {
 
 int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
   constexpr uint64_t kProblemSeed = 0;  // the same problems for every model
+  InterruptScope interrupts;
   const std::vector<Problem> problems =
       HeldOutProblems(EntriesOf(flags.families), flags.problems, kProblemSeed);
   const LoadedModel loaded = OpenModel(context, flags.model);
@@ -57,7 +58,6 @@ int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
   Engine engine(*loaded.model, ToEngineOptions(flags.model));
   EvaluationOptions options = flags.options;
   options.extraction = flags.lenient ? Extraction::kLenient : Extraction::kStrict;
-  InterruptScope interrupts;
   ProgressLine line;
   EvaluationReport report;
   try {

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/terminal.h"
 
 namespace fathom::cli {
 namespace {
@@ -86,10 +85,6 @@ void AddModelFlags(Command command, ModelFlags& flags) {
 
 LoadedModel OpenModel(const Context& context, const ModelFlags& flags) {
   const InstalledModel model = context.Resolve(flags.model);
-  if (flags.model.empty() && model.bundled) {
-    PrintError("The default model is not installed ('fathom pull' fetches it): this is " +
-               model.name + ", which comes with the program and knows a few small tasks only.\n");
-  }
   LoadedModel loaded = LoadModel(model.path, model.name);
   if (model.sampling) loaded.sampling = *model.sampling;
   return loaded;

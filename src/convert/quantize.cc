@@ -311,7 +311,7 @@ QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
   part.Finish();
   const ModelFile written = OpenGguf(part.path());
   BindModel(written);  // what is published can be run
-  BindMtpModule(written);
+  CheckMtpModule(written);
   part.Publish();
   return report;
 }

@@ -365,12 +365,14 @@ InstalledModel ModelLibrary::Resolve(std::string_view name_or_path) const {
         const fs::path path = model->folder / file.path;
         const uint64_t found = fs::file_size(path, ignored);
         if (file.bytes == 0 || found == file.bytes) continue;
-        throw Error(ErrorCode::kInvalidFile,
-                    path.string() + " has " + std::to_string(found) + " bytes, expected " +
-                        std::to_string(file.bytes),
-                    model->bundled ? "it comes with the program: install or build that again"
-                                   : "'fathom rm " + wanted + "' and 'fathom pull " + wanted +
-                                         "' fetch it again");
+        throw Error(
+            ErrorCode::kInvalidFile,
+            path.string() + " has " + std::to_string(found) + " bytes, expected " +
+                std::to_string(file.bytes),
+            model->bundled ? "it comes with the program: install or build that again"
+            : entry->bundled
+                ? "'fathom rm " + wanted + "' deletes it; that of the program is used then"
+                : "'fathom rm " + wanted + "' and 'fathom pull " + wanted + "' fetch it again");
       }
     }
     return *std::move(model);

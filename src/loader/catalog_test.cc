@@ -199,6 +199,10 @@ TEST(ModelLibraryTest, ABundledModelComesWithTheProgram) {
   EXPECT_EQ(library.Installed().size(), 2u);
   EXPECT_EQ(library.Remove("small"), 2u);
   EXPECT_EQ(library.Resolve("small").path, file);
+  WriteFile(data.path() / "models/small/s.gguf", "345");
+  EXPECT_EQ(ErrorOf([&] { library.Resolve("small"); }).hint(),
+            "'fathom rm small' deletes it; that of the program is used then");
+  library.Remove("small");
   WriteFile(file, "123");
   EXPECT_THAT(ErrorOf([&] { library.Resolve("small"); }).hint(),
               HasSubstr("comes with the program"));

@@ -151,8 +151,8 @@ ModelSpec DescribeModel(const ModelFile& file);
 std::unique_ptr<MtpModule> BindMtpModule(const ModelFile& file,
                                          HiddenSide side = HiddenSide::kBeforeNorm);
 
-// Throws what binding the module would, and reads as little for it as DescribeModel. A file without
-// one passes.
+// Throws what binding the module would, but for what is wrong with values, and reads as little for
+// it as DescribeModel. A file without one passes, and one with several, which are none's to run.
 void CheckMtpModule(const ModelFile& file);
 
 }  // namespace fathom

@@ -152,6 +152,28 @@ TEST(Evaluation, CountsByFamily) {
   EXPECT_EQ(greedy.mean.pass_1, greedy.mean.pass_k);
 }
 
+TEST(Evaluation, KeepsRepliesBehindTheirPromptsWhereAskedTo) {
+  Student student;
+  EvaluationOptions options{.samples = 2, .max_tokens = 400};
+  EXPECT_TRUE(student.Take(options).replies.empty());
+  options.keep_replies = true;
+  const EvaluationReport report = student.Take(options);
+  ASSERT_EQ(report.replies.size(), 2 * student.problems.size());
+  int64_t tokens = 0;
+  for (std::size_t i = 0; i < report.replies.size(); ++i) {
+    const JudgedSequence& kept = report.replies[i];
+    const std::vector<int32_t> prompt = Small().tasks.Prompt(student.problems[i / 2]);
+    ASSERT_EQ(kept.begin, std::ssize(prompt));
+    ASSERT_GT(std::ssize(kept.tokens), kept.begin);
+    EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), kept.tokens.begin()));
+    tokens += std::ssize(kept.tokens) - kept.begin;
+  }
+  EXPECT_EQ(tokens, report.tokens);
+  const std::vector<int32_t> solution = Small().Solution(student.problems[0]);
+  EXPECT_TRUE(std::equal(solution.begin(), solution.end(),
+                         report.replies[0].tokens.begin() + report.replies[0].begin));
+}
+
 TEST(Evaluation, LenientExtractionTakesUnmarkedAnswers) {
   const std::vector<MixtureEntry> entries = {{"addition", 1, 1}};
   const std::vector<Problem> problems = HeldOutProblems(entries, 3, 3);

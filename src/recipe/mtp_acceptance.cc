@@ -52,13 +52,15 @@ void JudgeBatch(TrainableModel& model, std::span<const JudgedSequence> sequences
 }  // namespace
 
 MtpAcceptance MeasureMtpAcceptance(TrainableModel& model, std::span<const JudgedSequence> sequences,
-                                   ThreadPool& pool, int64_t batch_tokens) {
+                                   ThreadPool& pool, int64_t batch_tokens,
+                                   const CancelFlag* cancelled) {
   for (const JudgedSequence& sequence : sequences) CheckTokens(sequence, model.vocabulary());
   MtpAcceptance result;
   autograd::Arena arena;
   std::vector<JudgedSequence> batch;
   int64_t tokens = 0;
   const auto judge = [&] {
+    CheckCancelled(cancelled);
     if (!batch.empty()) JudgeBatch(model, batch, pool, arena, result);
     batch.clear();
     tokens = 0;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/thread_pool.h"
 #include "models/training/trainable.h"
 
@@ -29,9 +30,11 @@ struct MtpAcceptance {
 // likely one, given all tokens before i and the model's states up to i - 2, is accepted when it is
 // the model's most likely one, given all tokens before i. Of equals, the smallest id is the most
 // likely. Sequences go through the model in passes of at most `batch_tokens` tokens, or alone.
-// Throws Error(kUnsupported) for a model without such a layer and Error(kInvalidArgument) for a
-// token outside the vocabulary.
+// Throws Error(kUnsupported) for a model without such a layer, Error(kInvalidArgument) for a token
+// outside the vocabulary, and Error(kCancelled) between two passes once `cancelled` (may be null)
+// is set.
 MtpAcceptance MeasureMtpAcceptance(TrainableModel& model, std::span<const JudgedSequence> sequences,
-                                   ThreadPool& pool, int64_t batch_tokens = 4096);
+                                   ThreadPool& pool, int64_t batch_tokens = 4096,
+                                   const CancelFlag* cancelled = nullptr);
 
 }  // namespace fathom

@@ -89,6 +89,19 @@ TEST(MtpAcceptance, IsThatOfTheModelThatInferenceBinds) {
   }
 }
 
+TEST(MtpAcceptance, CanBeCancelled) {
+  const TrainingGolden golden("deepseek_mtp");
+  ThreadPool pool(1);
+  const JudgedSequence sequence{{5, 6, 7}, 0};
+  const CancelFlag cancelled = true;
+  try {
+    MeasureMtpAcceptance(*golden.model, {&sequence, 1}, pool, 4096, &cancelled);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
+}
+
 TEST(MtpAcceptance, OfNothingIsNothing) {
   const TrainingGolden golden("deepseek_mtp");
   ThreadPool pool(1);

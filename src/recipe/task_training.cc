@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/sha256.h"
 #include "recipe/policy.h"
@@ -70,7 +72,9 @@ TaskMeasure TaskTraining::Measure(int64_t batch_tokens, const CancelFlag* cancel
   options.keep_replies = has_mtp;
   measure.replies = Evaluate(policy.Refresh(), format_, problems_, options, cancelled);
   if (has_mtp) {
-    measure.mtp = MeasureMtpAcceptance(model(), measure.replies->replies, pool_, batch_tokens);
+    policy.Release();
+    const std::vector<JudgedSequence> replies = std::exchange(measure.replies->replies, {});
+    measure.mtp = MeasureMtpAcceptance(model(), replies, pool_, batch_tokens, cancelled);
   }
   return measure;
 }

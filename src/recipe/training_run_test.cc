@@ -120,6 +120,9 @@ TEST_F(TrainingRunTest, TrainsEvaluatesAndWritesAModelThatRuns) {
     EXPECT_GT(measure.predicted.mtp_loss, 0);
     ASSERT_TRUE(measure.replies.has_value());
     EXPECT_EQ(measure.replies->mean.problems, 2);
+    ASSERT_TRUE(measure.mtp.has_value());
+    EXPECT_GT(measure.mtp->judged, 0);
+    EXPECT_LE(measure.mtp->judged, measure.replies->tokens);
   };
   hooks.saved = [&](int64_t steps) { saved.push_back(steps); };
   const TrainingOutcome outcome = Run(Recipe("out"), hooks);
@@ -130,6 +133,7 @@ TEST_F(TrainingRunTest, TrainsEvaluatesAndWritesAModelThatRuns) {
   EXPECT_THAT(evaluated, ::testing::ElementsAre(3, 6, 7));
   EXPECT_THAT(saved, ::testing::ElementsAre(2, 4, 6, 7));
   EXPECT_THAT(Bytes("out/curves.svg"), HasSubstr("<svg"));
+  EXPECT_THAT(Bytes("out/log.jsonl"), HasSubstr("held_out_mtp_accepted"));
   const LoadedModel model = LoadModel(outcome.model);
   ASSERT_NE(model.chat_template, nullptr);
   EXPECT_EQ(model.tokenizer->size(), 320);

@@ -42,6 +42,7 @@ TEST(GenerationQueue, WhatIsLeftWakesAgain) {
   std::size_t next = 0;
   for (int wanted = 2; next < 5; ++wanted) {
     const auto items = queue.Take(2);
+    ASSERT_FALSE(items.empty());
     sizes.push_back(items.size());
     for (const auto& item : items) EXPECT_EQ(item.reply, next++);
     EXPECT_EQ(woken, std::min(wanted, 3));

@@ -3,6 +3,8 @@
 FATHOM_PROGRAM (run_isolated.sh sets it) with tiny random models. Python's standard library only.
 """
 import json
+import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -42,6 +44,15 @@ class EvaluateTest(CliTest):
         self.bad(2, "there is no file", "evaluate", self.folder / "none.gguf")
         self.bad(2, "--problems", "evaluate", self.tiny, "--problems", 0)
 
+    def wait_until_it_is_caught(self, process, number):
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            if int(re.search(r"^SigCgt:\s*(\w+)", status, re.M).group(1), 16) >> (number - 1) & 1:
+                return
+            time.sleep(0.01)
+        self.fail("the program does not catch the signal")
+
     def test_ctrl_c_ends_it_in_the_middle_of_a_reply(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             # Its first reply would take minutes.
@@ -50,7 +61,8 @@ class EvaluateTest(CliTest):
                  "addition", "-n", "1000000", "--kernels", "ref"],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
             try:
-                time.sleep(2)
+                self.wait_until_it_is_caught(process, number)
+                time.sleep(1)  # into the reply
                 self.assertIsNone(process.poll())
                 process.send_signal(number)
                 start = time.monotonic()

@@ -110,7 +110,9 @@ std::unique_ptr<MtpModule> BindMtp(const ModelFile& file, HiddenSide side) {
 
 void CheckMtp(const ModelFile& file) {
   const Config config = Parse(file);
-  if (HasMtpWeights(file, config)) BindMtpWeights(file, config, BindDepth::kHeaders);
+  if (config.mtp_layers == 1 && HasMtpWeights(file, config)) {
+    BindMtpWeights(file, config, BindDepth::kHeaders);
+  }
 }
 
 }  // namespace fathom::deepseek
