@@ -134,8 +134,9 @@ EvaluationReport Evaluate(Engine& engine, const TaskFormat& format,
     for (const Rollout& reply : groups[i]) {
       report.tokens += std::ssize(reply.tokens);
       if (!options.keep_replies) continue;
-      JudgedSequence& kept = report.replies.emplace_back(prompts[i], std::ssize(prompts[i]));
-      kept.tokens.insert(kept.tokens.end(), reply.tokens.begin(), reply.tokens.end());
+      report.replies.push_back({prompts[i], std::ssize(prompts[i])});
+      std::vector<int32_t>& kept = report.replies.back().tokens;
+      kept.insert(kept.end(), reply.tokens.begin(), reply.tokens.end());
     }
   }
   TakeMeans(report);
