@@ -1,6 +1,6 @@
-// The command line as commands declare it: subcommands, flags and what they are bound to. CLI11 does
-// the work behind it, in options.cc alone, because a file that includes it compiles all of it. Not
-// for: what the flags mean.
+// The command line as commands declare it: subcommands, flags and what they are bound to. CLI11
+// does the work behind it, in options.cc alone, because a file that includes it compiles all of it.
+// Not for: what the flags mean.
 #pragma once
 
 #include <concepts>
