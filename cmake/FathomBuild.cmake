@@ -66,13 +66,22 @@ if(FATHOM_TESTS)
   include(GoogleTest)
 endif()
 
-# fathom_library(NAME SOURCES a.cc ... [DEPS fathom_x lib ...] [TESTS a_test.cc ...] [TEST_DEPS ...])
+# fathom_library(NAME [COMPUTES] SOURCES a.cc ... [APART b.cc ...] [DEPS fathom_x lib ...]
+#                [TESTS a_test.cc ...] [TEST_DEPS ...])
 # Declares the library fathom_NAME (a room of docs/architecture.md) and, when tests are built, one
-# test program NAME_test from TESTS, registered with ctest under the label "unit".
+# test program NAME_test from TESTS, registered with ctest under the label "unit". SOURCES may be
+# compiled several at a time (FATHOM_UNITY), so they share one unnamed namespace; those of APART,
+# which use each other's names there, never are. COMPUTES: a room whose loops take the time of a run.
 function(fathom_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPUTES" "" "SOURCES;APART;DEPS;TESTS;TEST_DEPS" ${ARGN})
   if(ARG_SOURCES)
-    add_library(fathom_${name} STATIC ${ARG_SOURCES})
+    add_library(fathom_${name} STATIC ${ARG_SOURCES} ${ARG_APART})
+    set_target_properties(fathom_${name} PROPERTIES UNITY_BUILD ${FATHOM_UNITY}
+      UNITY_BUILD_BATCH_SIZE 12)
+    set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    if(ARG_COMPUTES)
+      target_compile_options(fathom_${name} PRIVATE $<$<CONFIG:Release>:-O3>)
+    endif()
     target_link_libraries(fathom_${name} PUBLIC fathom_options ${ARG_DEPS})
   else()
     add_library(fathom_${name} INTERFACE)

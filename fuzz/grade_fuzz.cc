@@ -37,10 +37,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
       data[3] % 2 == 0 ? fathom::Extraction::kStrict : fathom::Extraction::kLenient;
   const std::string_view reply(reinterpret_cast<const char*>(data) + 4, size - 4);
 
-  const fathom::Verdict verdict = fathom::Grade(problem, reply, extraction);
+  const fathom::GradedReply verdict = fathom::Grade(problem, reply, extraction);
   CHECK(verdict.answer.size() <= reply.size() + 64);
   // The same again, and nothing that strict grading accepts is refused by lenient grading.
-  const fathom::Verdict strict = fathom::Grade(problem, reply);
+  const fathom::GradedReply strict = fathom::Grade(problem, reply);
   if (strict.correct) {
     CHECK(fathom::Grade(problem, reply, fathom::Extraction::kLenient).correct);
     CHECK(strict.formatted);

@@ -31,9 +31,9 @@ struct ImatrixFlags {
 };
 
 // "chunk 3 of 20 (12%), 512 tokens/s, 1m 05s left"
-class ProgressText {
+class ChunkProgressText {
  public:
-  explicit ProgressText(int64_t chunk_tokens)
+  explicit ChunkProgressText(int64_t chunk_tokens)
       : chunk_tokens_(chunk_tokens), start_(MonotonicSeconds()) {}
 
   std::string Of(int64_t done, int64_t total) const {
@@ -96,7 +96,7 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
   if (flags.text != "-") RefuseToReplace(flags.text, "the text", destination);
   InterruptScope interrupts;
   ProgressLine line;
-  const ProgressText progress(flags.chunk_tokens);
+  const ChunkProgressText progress(flags.chunk_tokens);
   options.progress = [&](int64_t done, int64_t total) { line.Show(progress.Of(done, total)); };
   options.cancelled = [&] { return interrupts.pending(); };
   const double start = MonotonicSeconds();

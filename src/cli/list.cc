@@ -17,13 +17,13 @@ struct ListFlags {
   bool json = false;
 };
 
-struct Row {
+struct ListRow {
   std::string name, size, state, about;
 };
 
-void PrintRows(const std::vector<Row>& rows) {
+void PrintRows(const std::vector<ListRow>& rows) {
   std::size_t name_width = 0, size_width = 0, state_width = 0;
-  for (const Row& row : rows) {
+  for (const ListRow& row : rows) {
     name_width = std::max(name_width, row.name.size());
     size_width = std::max(size_width, row.size.size());
     state_width = std::max(state_width, row.state.size());
@@ -31,7 +31,7 @@ void PrintRows(const std::vector<Row>& rows) {
   const auto pad = [](const std::string& text, std::size_t width) {
     return text + std::string(width - text.size(), ' ');
   };
-  for (const Row& row : rows) {
+  for (const ListRow& row : rows) {
     std::string line = pad(row.name, name_width) + "  " +
                        std::string(size_width - row.size.size(), ' ') + row.size + "  " +
                        pad(row.state, state_width) + "  " + row.about;
@@ -83,7 +83,7 @@ int List(const Context& context, const ListFlags& flags) {
   }
   const std::vector<InstalledModel> installed = library.Installed();
   const std::string& default_name = library.catalog().Default().name;
-  std::vector<Row> rows;
+  std::vector<ListRow> rows;
   for (const InstalledModel& model : installed) {
     const CatalogEntry* entry = library.catalog().Find(model.name);
     rows.push_back({model.name, BytesText(model.bytes), model.bundled ? "built in" : "installed",

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kColumns = 80;
 
 template <class... Values>
-std::string Format(const char* format, Values... values) {
+std::string Printed(const char* format, Values... values) {
   char line[256];
   std::snprintf(line, sizeof line, format, values...);
   return line;
@@ -25,7 +25,7 @@ std::string Format(const char* format, Values... values) {
 // A row of a table: what is formatted, without the spaces of empty columns at its end.
 template <class... Values>
 std::string Row(const char* format, Values... values) {
-  const std::string line = Format(format, values...);
+  const std::string line = Printed(format, values...);
   return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
 }
 
@@ -35,10 +35,10 @@ std::string Bytes(double bytes) {
 
 // "671.0 B", "134.5 M": parameters.
 std::string Parameters(double count) {
-  if (count >= 1e9) return Format("%.1f B", count / 1e9);
-  if (count >= 1e6) return Format("%.1f M", count / 1e6);
-  if (count >= 1e3) return Format("%.1f k", count / 1e3);
-  return Format("%.0f", count);
+  if (count >= 1e9) return Printed("%.1f B", count / 1e9);
+  if (count >= 1e6) return Printed("%.1f M", count / 1e6);
+  if (count >= 1e3) return Printed("%.1f k", count / 1e3);
+  return Printed("%.0f", count);
 }
 
 std::string Rate(double bytes_per_second) { return Bytes(bytes_per_second) + "/s"; }
@@ -53,7 +53,7 @@ std::string Speed(const SpeedEstimate& estimate) {
   return Significant(estimate.tokens_per_second()) + " tokens/s";
 }
 
-std::string Percent(double share) { return Format("%.1f %%", std::floor(share * 1000) / 10); }
+std::string Percent(double share) { return Printed("%.1f %%", std::floor(share * 1000) / 10); }
 
 std::string Plural(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
@@ -441,9 +441,9 @@ std::string PlanText(const PlacementPlan& plan) {
   const ModelOutline& model = plan.model;
   std::string text = Harmless(model.name) + "\n";
   text +=
-      Format("  %s, %lld layers, hidden size %lld, context of %lld tokens\n",
-             model.architecture.c_str(), static_cast<long long>(model.layers),
-             static_cast<long long>(model.hidden), static_cast<long long>(model.context_length));
+      Printed("  %s, %lld layers, hidden size %lld, context of %lld tokens\n",
+              model.architecture.c_str(), static_cast<long long>(model.layers),
+              static_cast<long long>(model.hidden), static_cast<long long>(model.context_length));
   text += ParametersText(plan) + PartsText(plan) + MachineText(plan);
   for (const SpeedEstimate& estimate : plan.decode) text += DecodeText(plan, estimate);
   for (const SpeedEstimate& estimate : plan.prefill) text += PrefillText(plan, estimate);

@@ -55,7 +55,7 @@ std::string WithoutNumbers(const std::string& name) {
 
 // Names as patterns with their number, in order of the pattern.
 template <class Names>
-std::string Summary(const Names& names) {
+std::string Listed(const Names& names) {
   std::map<std::string, int> patterns;
   for (const std::string& name : names) ++patterns[WithoutNumbers(name)];
   std::string text;
@@ -74,7 +74,7 @@ void PrintNotes(const QuantizeReport& report) {
   for (const auto& [formats, names] : fallbacks) {
     PrintError("Note: " + std::string(RowOf(formats.second).name) + " instead of " +
                std::string(RowOf(formats.first).name) +
-               " for rows that its blocks do not divide: " + Summary(names) + "\n");
+               " for rows that its blocks do not divide: " + Listed(names) + "\n");
   }
   if (!report.left_out.empty()) {
     PrintError("Note: " + std::to_string(report.left_out.size()) +
@@ -82,7 +82,7 @@ void PrintNotes(const QuantizeReport& report) {
                "them, and llama.cpp does not load the file then\n");
   }
   if (!report.without_importance.empty()) {
-    PrintError("Note: the importance matrix does not have " + Summary(report.without_importance) +
+    PrintError("Note: the importance matrix does not have " + Listed(report.without_importance) +
                "\n");
   }
 }

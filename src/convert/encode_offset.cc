@@ -124,8 +124,6 @@ class OffsetBlock {
   std::array<uint8_t, kSuperBlock> quants_{};
 };
 
-std::byte Or(std::byte byte, int bits) { return byte | static_cast<std::byte>(bits); }
-
 // The eight 6-bit pairs of Q4_K and Q5_K in 12 bytes.
 template <class Block>
 void PutPairs(std::byte* packed, const Block& block) {

@@ -9,16 +9,16 @@
 namespace fathom {
 namespace {
 
-using Quants = std::array<uint8_t, kSmallBlock>;
+using SmallQuants = std::array<uint8_t, kSmallBlock>;
 
 // The first sixteen values in low nibbles, the others in high ones.
-void PutNibbles(std::byte* to, const Quants& quants) {
+void PutNibbles(std::byte* to, const SmallQuants& quants) {
   for (std::size_t i = 0; i < 16; ++i) {
     to[i] = static_cast<std::byte>((quants[i] & 15) | (quants[i + 16] & 15) << 4);
   }
 }
 
-void PutFifthBits(std::byte* to, const Quants& quants) {
+void PutFifthBits(std::byte* to, const SmallQuants& quants) {
   uint32_t bits = 0;
   for (std::size_t i = 0; i < kSmallBlock; ++i) bits |= static_cast<uint32_t>(quants[i] >> 4) << i;
   std::memcpy(to, &bits, sizeof bits);
@@ -30,7 +30,7 @@ uint8_t Truncated(float value, int most) {
 
 // Scale and quants of levels -kHalf .. kHalf - 1, each stored kHalf higher.
 template <int kHalf>
-float EncodeSymmetric(const float* values, const float* importance, Quants& quants) {
+float EncodeSymmetric(const float* values, const float* importance, SmallQuants& quants) {
   constexpr int kMost = 2 * kHalf - 1;
   if (importance != nullptr) {
     using Levels = IntegerLevels<-kHalf, kHalf - 1>;
@@ -55,7 +55,7 @@ float EncodeSymmetric(const float* values, const float* importance, Quants& quan
 
 // Scale, lowest value and quants 0 .. kMost.
 template <int kMost>
-ScaleAndOffset EncodeOffset(const float* values, const float* importance, Quants& quants) {
+ScaleAndOffset EncodeOffset(const float* values, const float* importance, SmallQuants& quants) {
   if (importance != nullptr) {
     ScaleAndOffset fit = FitScaleAndOffset(values, importance, kSmallBlock, kMost, false);
     fit = {NearestHalf(fit.scale), NearestHalf(fit.minimum)};
@@ -107,7 +107,7 @@ void EncodeBF16(const float* values, const float*, std::byte* blocks, int64_t co
 
 void EncodeQ4_0(const float* values, const float* importance, std::byte* blocks,
                 int64_t count) noexcept {
-  Quants quants;
+  SmallQuants quants;
   for (int64_t at = 0; at < count; at += kSmallBlock, blocks += 18) {
     const float* weights = importance == nullptr ? nullptr : importance + at;
     PutNearestHalf(blocks, EncodeSymmetric<8>(values + at, weights, quants));
@@ -117,7 +117,7 @@ void EncodeQ4_0(const float* values, const float* importance, std::byte* blocks,
 
 void EncodeQ5_0(const float* values, const float* importance, std::byte* blocks,
                 int64_t count) noexcept {
-  Quants quants;
+  SmallQuants quants;
   for (int64_t at = 0; at < count; at += kSmallBlock, blocks += 22) {
     const float* weights = importance == nullptr ? nullptr : importance + at;
     PutNearestHalf(blocks, EncodeSymmetric<16>(values + at, weights, quants));
@@ -128,7 +128,7 @@ void EncodeQ5_0(const float* values, const float* importance, std::byte* blocks,
 
 void EncodeQ4_1(const float* values, const float* importance, std::byte* blocks,
                 int64_t count) noexcept {
-  Quants quants;
+  SmallQuants quants;
   for (int64_t at = 0; at < count; at += kSmallBlock, blocks += 20) {
     const float* weights = importance == nullptr ? nullptr : importance + at;
     const ScaleAndOffset fit = EncodeOffset<15>(values + at, weights, quants);
@@ -140,7 +140,7 @@ void EncodeQ4_1(const float* values, const float* importance, std::byte* blocks,
 
 void EncodeQ5_1(const float* values, const float* importance, std::byte* blocks,
                 int64_t count) noexcept {
-  Quants quants;
+  SmallQuants quants;
   for (int64_t at = 0; at < count; at += kSmallBlock, blocks += 24) {
     const float* weights = importance == nullptr ? nullptr : importance + at;
     const ScaleAndOffset fit = EncodeOffset<31>(values + at, weights, quants);

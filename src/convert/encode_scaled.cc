@@ -104,8 +104,6 @@ class ScaledBlock {
   Quants quants_{};
 };
 
-std::byte Or(std::byte byte, int bits) { return byte | static_cast<std::byte>(bits); }
-
 }  // namespace
 
 // { 32 bytes of third bits; 64 bytes of bit pairs; 12 bytes of scales; half d }

@@ -33,6 +33,8 @@ inline int NearestInteger(float value) {
   return (bits & 0x007fffff) - 0x00400000;
 }
 
+inline std::byte Or(std::byte byte, int bits) { return byte | static_cast<std::byte>(bits); }
+
 inline float InverseOrZero(float value) {
   const float inverse = 1.0F / value;
   return value == 0.0F || !std::isfinite(inverse) ? 0.0F : inverse;

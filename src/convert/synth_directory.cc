@@ -52,7 +52,7 @@ StoredTensor Stored(const std::string& name, const std::vector<int64_t>& shape, 
 }
 
 std::vector<StoredTensor> StoredTensors(const ModelShape& shape, Format type, SynthReport& report) {
-  constexpr double kScaleSpread = 0.1;  // of FP8 scales, relative
+  constexpr double kFp8ScaleSpread = 0.1;  // of FP8 scales, relative
   std::vector<StoredTensor> tensors;
   for (const DirectoryTensor& tensor : PlanModel(shape, !shape.tied_head).directory) {
     const Format format = FormatOf(tensor.kind, type);
@@ -66,7 +66,7 @@ std::vector<StoredTensor> StoredTensors(const ModelShape& shape, Format type, Sy
     std::vector<int64_t> grid = tensor.shape;
     for (int64_t& side : grid) side = (side + shape.scale_block - 1) / shape.scale_block;
     double scale = tensor.deviation / kFloat8Deviation;
-    double spread = kScaleSpread * scale;
+    double spread = kFp8ScaleSpread * scale;
     if (shape.power_scales) {
       scale = std::exp2(std::round(std::log2(scale)));
       spread = 0;

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "convert/encoders.h"
 #include "formats/model_file.h"
 
 namespace fathom {
@@ -49,7 +50,6 @@ Format PreferredFormat(TensorKind kind, bool is_head, Format type) {
 Format FormatForRows(Format format, int64_t columns) {
   const FormatRow& row = RowOf(format);
   if (columns % row.block_elements == 0) return format;
-  constexpr int64_t kSmallBlock = 32;
   if (columns % kSmallBlock != 0) return Format::kF16;
   const double bits = row.bits_per_element();
   if (bits <= RowOf(Format::kIQ4_NL).bits_per_element() && format != Format::kQ4_K) {

@@ -21,8 +21,8 @@ std::string_view AfterThinking(std::string_view reply) {
 
 }  // namespace
 
-Verdict Grade(const Problem& problem, std::string_view reply, Extraction extraction) {
-  Verdict verdict;
+GradedReply Grade(const Problem& problem, std::string_view reply, Extraction extraction) {
+  GradedReply verdict;
   if (reply.size() > kMaxReplyBytes) return verdict;
   const std::string_view text = AfterThinking(reply);
   if (text.empty()) return verdict;

@@ -16,7 +16,7 @@ enum class Extraction {
   kLenient,  // else the last number, word, ... of the reply: for models that never learnt the form
 };
 
-struct Verdict {
+struct GradedReply {
   bool correct = false;
   bool formatted = false;  // an answer stands in \boxed{} or in bold
   std::string answer;      // what was taken for the answer
@@ -25,8 +25,8 @@ struct Verdict {
 // `reply` may begin with the thinking, up to the last </think>; thinking that does not end answers
 // nothing. The last \boxed{} counts, else the last bold text; more than two different ones are a
 // list of guesses, and wrong.
-Verdict Grade(const Problem& problem, std::string_view reply,
-              Extraction extraction = Extraction::kStrict);
+GradedReply Grade(const Problem& problem, std::string_view reply,
+                  Extraction extraction = Extraction::kStrict);
 
 // Replies over this size are wrong, unread.
 inline constexpr std::size_t kMaxReplyBytes = 32768;

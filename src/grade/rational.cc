@@ -12,7 +12,7 @@ constexpr int kMaxDigits = 15;  // 10^15 times 10^3 still fits
 constexpr std::size_t kMaxExpression = 200;
 constexpr int kMaxDepth = 16;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDecimalDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Reads digits at the front of `text`, with commas between groups of three where `grouped` allows
 // it. Counts them in `digits`; std::nullopt where there is none, or too many, or a group is not
@@ -29,7 +29,7 @@ std::optional<int64_t> TakeDigits(std::string_view& text, int& digits, bool grou
       group = 0;
       continue;
     }
-    if (!IsDigit(c)) break;
+    if (!IsDecimalDigit(c)) break;
     if (++digits > kMaxDigits) return std::nullopt;
     ++group;
     value = value * 10 + (c - '0');
@@ -160,7 +160,7 @@ std::optional<Rational> ParseRational(std::string_view text) {
     bottom = *divisor;
   } else if (!text.empty() && text[0] == '.') {
     text.remove_prefix(1);
-    for (; !text.empty() && IsDigit(text[0]); text.remove_prefix(1)) {
+    for (; !text.empty() && IsDecimalDigit(text[0]); text.remove_prefix(1)) {
       if (++digits > kMaxDigits) return std::nullopt;
       top = top * 10 + (text[0] - '0');
       bottom *= 10;

@@ -102,7 +102,7 @@ constexpr const char* kLandforms[] = {
     "mountain", "river", "lake", "forest", "desert", "island",
     "valley",   "ocean", "hill", "beach",  "cave",   "waterfall",
 };
-constexpr const char* kOthers[] = {
+constexpr const char* kOtherWords[] = {
     "able",      "above",      "across",   "action",    "address",  "adventure", "afternoon",
     "again",     "agree",      "album",    "alone",     "already",  "always",    "among",
     "ancient",   "angle",      "angry",    "answer",    "anybody",  "appear",    "area",
@@ -224,7 +224,7 @@ constexpr WordGroup kGroups[] = {
 };
 
 constexpr std::size_t CountWords() {
-  std::size_t count = std::size(kOthers);
+  std::size_t count = std::size(kOtherWords);
   for (const WordGroup& group : kGroups) count += group.words.size();
   return count;
 }
@@ -235,7 +235,7 @@ constexpr std::array<const char*, CountWords()> AllWords() {
   for (const WordGroup& group : kGroups) {
     for (const char* word : group.words) words[at++] = word;
   }
-  for (const char* word : kOthers) words[at++] = word;
+  for (const char* word : kOtherWords) words[at++] = word;
   return words;
 }
 
@@ -248,5 +248,9 @@ std::span<const char* const> Words() { return kWords; }
 std::span<const char* const> Names() { return kNames; }
 std::span<const char* const> InventedNouns() { return kInventedNouns; }
 std::span<const char* const> People() { return kPeople; }
+
+std::vector<std::string> Strings(std::span<const char* const> words) {
+  return {words.begin(), words.end()};
+}
 
 }  // namespace fathom

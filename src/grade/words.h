@@ -3,7 +3,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace fathom {
 
@@ -26,5 +28,8 @@ std::span<const char* const> InventedNouns();
 
 // "baker|bakers": what one person can be several of.
 std::span<const char* const> People();
+
+// The same as strings.
+std::vector<std::string> Strings(std::span<const char* const> words);
 
 }  // namespace fathom

@@ -438,16 +438,16 @@ class Outliner {
   std::map<std::tuple<std::string, WeightRole, Format, int64_t, int64_t, bool>, std::size_t> index_;
 };
 
-struct Architecture {
+struct FamilyRow {
   std::string_view gguf;        // as "general.architecture" has it
   std::string_view model_type;  // as a config.json has it
   Family family;
 };
-constexpr std::array kArchitectures = {
-    Architecture{"deepseek2", "deepseek_v3", Family::kDeepseek},
-    Architecture{"", "deepseek_v2", Family::kDeepseek},
-    Architecture{"llama", "llama", Family::kLlama},
-    Architecture{"qwen2", "qwen2", Family::kLlama},
+constexpr std::array kFamilyRows = {
+    FamilyRow{"deepseek2", "deepseek_v3", Family::kDeepseek},
+    FamilyRow{"", "deepseek_v2", Family::kDeepseek},
+    FamilyRow{"llama", "llama", Family::kLlama},
+    FamilyRow{"qwen2", "qwen2", Family::kLlama},
 };
 
 }  // namespace
@@ -456,7 +456,7 @@ ModelOutline OutlineOf(const ModelFile& file) {
   const bool gguf = file.kind() == ModelFileKind::kGguf;
   const std::string& name = file.RequireString(gguf ? "general.architecture" : "model_type");
   std::string known;
-  for (const Architecture& architecture : kArchitectures) {
+  for (const FamilyRow& architecture : kFamilyRows) {
     const std::string_view candidate = gguf ? architecture.gguf : architecture.model_type;
     if (candidate.empty()) continue;
     if (candidate == name) {

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // About the size of one expert's matrix, so that the disk is asked as it is by a model.
-constexpr int64_t kPiece = int64_t{4} << 20;
+constexpr int64_t kReadPiece = int64_t{4} << 20;
 constexpr int64_t kPieces = 24;
 // Fewer say nothing.
 constexpr int64_t kFewestPieces = 8;
@@ -63,11 +63,11 @@ std::vector<Piece> PiecesOf(const std::vector<fs::path>& paths,
     if (file == sizes.size()) break;
     const int64_t offset =
         (at - before + ColdFile::kAlignment - 1) / ColdFile::kAlignment * ColdFile::kAlignment;
-    if (offset + kPiece > sizes[file]) continue;
+    if (offset + kReadPiece > sizes[file]) continue;
     if (!sources[file]) sources[file] = std::make_unique<Source>(paths[file]);
-    if (!sources[file]->cold.HasData(offset, kPiece)) continue;
+    if (!sources[file]->cold.HasData(offset, kReadPiece)) continue;
     pieces.push_back({file, offset});
-    last_end = before + offset + kPiece;
+    last_end = before + offset + kReadPiece;
   }
   return pieces;
 }
@@ -79,29 +79,30 @@ double Time(ThreadPool& pool, const std::vector<Piece>& pieces, Read&& read) {
   const double start = MonotonicSeconds();
   pool.ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t task, int worker) {
     if (MonotonicSeconds() - start > kMostSeconds) return;
-    if (read(pieces[static_cast<std::size_t>(task)], worker)) bytes.fetch_add(kPiece);
+    if (read(pieces[static_cast<std::size_t>(task)], worker)) bytes.fetch_add(kReadPiece);
   });
   const double seconds = MonotonicSeconds() - start;
-  if (bytes.load() < kPiece) return 0;
+  if (bytes.load() < kReadPiece) return 0;
   return static_cast<double>(bytes.load()) / std::max(seconds, 1e-9);
 }
 
 double TimeDirect(ThreadPool& pool, const std::vector<std::unique_ptr<Source>>& sources,
                   const std::vector<Piece>& pieces) {
   // A page more for each worker, to begin at an address that direct reads can take.
-  constexpr int64_t kRoom = kPiece + ColdFile::kAlignment;
+  constexpr int64_t kRoom = kReadPiece + ColdFile::kAlignment;
   const Buffer memory(static_cast<std::size_t>(pool.threads() * kRoom), "the disk measurement");
   return Time(pool, pieces, [&](const Piece& piece, int worker) {
     auto address = reinterpret_cast<uintptr_t>(memory.data() + worker * kRoom);
     address = (address + ColdFile::kAlignment - 1) / ColdFile::kAlignment * ColdFile::kAlignment;
     return sources[piece.file]->cold.ReadDirect(
-        piece.offset, {reinterpret_cast<std::byte*>(address), static_cast<std::size_t>(kPiece)});
+        piece.offset,
+        {reinterpret_cast<std::byte*>(address), static_cast<std::size_t>(kReadPiece)});
   });
 }
 
 std::span<const std::byte> BytesOf(const Source& source, const Piece& piece) {
   return source.mapped.bytes().subspan(static_cast<std::size_t>(piece.offset),
-                                       static_cast<std::size_t>(kPiece));
+                                       static_cast<std::size_t>(kReadPiece));
 }
 
 double TimeMapped(ThreadPool& pool, const std::vector<std::unique_ptr<Source>>& sources,
@@ -129,9 +130,9 @@ void Measure(const std::vector<fs::path>& paths, ThreadPool& pool, DiskSpeed& sp
     return;
   }
   speed.direct = TimeDirect(pool, sources, pieces);
-  for (const Piece& piece : pieces) sources[piece.file]->cold.Drop(piece.offset, kPiece);
+  for (const Piece& piece : pieces) sources[piece.file]->cold.Drop(piece.offset, kReadPiece);
   std::erase_if(pieces, [&](const Piece& piece) {
-    return ResidentBytes(BytesOf(*sources[piece.file], piece)) > kPiece / 16;
+    return ResidentBytes(BytesOf(*sources[piece.file], piece)) > kReadPiece / 16;
   });
   if (static_cast<int64_t>(pieces.size()) >= kFewestPieces) {
     speed.mapped = TimeMapped(pool, sources, pieces);

@@ -42,7 +42,7 @@ void AddProblem(const Problem& problem, std::span<const Rollout> replies, const 
   const auto share = 1.0 / static_cast<double>(replies.size());
   int64_t right = 0;
   for (const Rollout& reply : replies) {
-    const Verdict verdict = Grade(problem, format.ReplyText(reply.tokens), options.extraction);
+    const GradedReply verdict = Grade(problem, format.ReplyText(reply.tokens), options.extraction);
     right += verdict.correct ? 1 : 0;
     score.formatted += verdict.formatted ? share : 0;
     score.truncated += reply.truncated ? share : 0;

@@ -12,7 +12,7 @@ constexpr const char* kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "�
 constexpr int kLevels = 8;
 
 // The mean of those that are numbers; NaN without any.
-double MeanOf(std::span<const double> values) {
+double Mean(std::span<const double> values) {
   double sum = 0;
   int count = 0;
   for (const double value : values) {
@@ -33,7 +33,7 @@ std::string Sparkline(std::span<const double> values, int width) {
   for (std::size_t c = 0; c < columns; ++c) {
     const std::size_t begin = c * values.size() / columns;
     const std::size_t end = (c + 1) * values.size() / columns;
-    heights[c] = MeanOf(values.subspan(begin, end - begin));
+    heights[c] = Mean(values.subspan(begin, end - begin));
     if (std::isnan(heights[c])) continue;
     low = std::min(low, heights[c]);
     high = std::max(high, heights[c]);

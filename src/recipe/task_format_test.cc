@@ -89,7 +89,7 @@ TEST(TaskFormat, EverySolutionIsGradedAsRightAndContinuesItsPrompt) {
       const std::span<const int32_t> all(sample.tokens);
       const std::string reply = form->format.ReplyText(all.subspan(prompt.size()));
       EXPECT_EQ(reply, "<think>\n" + problem.thinking + "\n</think>\n\n" + problem.reply);
-      const Verdict verdict = Grade(problem, reply);
+      const GradedReply verdict = Grade(problem, reply);
       EXPECT_TRUE(verdict.correct && verdict.formatted) << reply;
       // Thinking that does not end is no answer, whatever stands in it.
       const auto end = std::find(all.begin(), all.end(), form->format.end_of_thinking());

@@ -15,7 +15,8 @@ std::vector<Outcome> TaskRewards::Judge(int64_t index, std::span<const Rollout> 
   const int32_t end = format_.end_of_thinking();
   std::vector<Outcome> outcomes;
   for (const Rollout& reply : replies) {
-    const Verdict verdict = Grade(problem, format_.ReplyText(reply.tokens), Extraction::kStrict);
+    const GradedReply verdict =
+        Grade(problem, format_.ReplyText(reply.tokens), Extraction::kStrict);
     // In a vocabulary without the token there is no thinking that could be told from the reply.
     const bool thought = end < 0 || std::ranges::count(reply.tokens, end) == 1;
     const bool formatted = verdict.formatted && thought && !reply.truncated;

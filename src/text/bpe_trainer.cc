@@ -26,7 +26,7 @@ constexpr std::size_t kMaxVocabulary = std::size_t{1} << 22;
 }
 
 // Left id in the high half, so that keys are ordered as pairs are.
-uint64_t PairKey(TokenId left, TokenId right) {
+uint64_t PackPair(TokenId left, TokenId right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }
 TokenId LeftOf(uint64_t pair) { return static_cast<TokenId>(pair >> 32); }
@@ -152,13 +152,13 @@ class Trainer {
   }
 
   void Gain(TokenId left, TokenId right, uint32_t word) {
-    const uint64_t pair = PairKey(left, right);
+    const uint64_t pair = PackPair(left, right);
     pair_counts_[pair] += words_[word].count;
     Places& words = fresh_[pair];
     if (words.empty() || words.back() != word) words.push_back(word);
   }
   void Lose(TokenId left, TokenId right, uint32_t word) {
-    pair_counts_[PairKey(left, right)] -= words_[word].count;
+    pair_counts_[PackPair(left, right)] -= words_[word].count;
   }
 
   void Push(Candidate candidate) {

@@ -123,12 +123,6 @@ std::string_view Stripped(std::string_view text) {
   return text.substr(begin, end - begin);
 }
 
-std::string TextOf(const std::vector<TextSpan>& spans) {
-  std::string text;
-  for (const TextSpan& span : spans) text += span.text;
-  return text;
-}
-
 bool HasTools(const OrderedJson& messages, const OrderedJson& tools) {
   if (tools.is_array() && !tools.empty()) return true;
   return std::any_of(messages.begin(), messages.end(), [](const OrderedJson& message) {

@@ -49,12 +49,6 @@ std::unique_ptr<ChatTemplate> TemplateFrom(const std::string& source) {
   return MakeChatTemplate(tokenizer, GoldenTime);
 }
 
-std::string TextOf(const std::vector<TextSpan>& spans) {
-  std::string text;
-  for (const TextSpan& span : spans) text += span.text;
-  return text;
-}
-
 std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file.good()) << path;

@@ -34,12 +34,6 @@ std::string ReadFile(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::string TextOf(const std::vector<TextSpan>& spans) {
-  std::string text;
-  for (const TextSpan& span : spans) text += span.text;
-  return text;
-}
-
 // DeepSeek's added tokens, beside the bytes.
 Tokenizer DeepSeekTokenizer(const std::string& chat_template) {
   const TokenKind tag = TokenKind::kUserDefined;

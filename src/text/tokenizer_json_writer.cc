@@ -27,7 +27,7 @@ void AppendMember(OrderedJson& object, const std::string& key, OrderedJson value
   object.get_ref<OrderedJson::object_t&>().emplace_back(key, std::move(value));
 }
 
-OrderedJson AddedTokens(const TokenizerSpec& spec) {
+OrderedJson AddedTokensJson(const TokenizerSpec& spec) {
   OrderedJson list = OrderedJson::array();
   for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
     const TokenKind kind = spec.kinds[id];
@@ -120,7 +120,7 @@ std::string TokenizerJson(const TokenizerSpec& spec) {
   const OrderedJson file = {{"version", "1.0"},
                             {"truncation", nullptr},
                             {"padding", nullptr},
-                            {"added_tokens", AddedTokens(spec)},
+                            {"added_tokens", AddedTokensJson(spec)},
                             {"normalizer", std::move(normalizer)},
                             {"pre_tokenizer", PreTokenizerSteps(row)},
                             {"post_processor", PostProcessor(spec)},

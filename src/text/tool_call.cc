@@ -10,11 +10,11 @@ namespace fathom {
 namespace {
 
 // Deeper arguments than any real tool has; bounds the recursion of the reader.
-constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxCallDepth = 64;
 
 std::optional<Json> ParseObject(std::string_view text) {
   try {
-    Json value = ParseJson(text, "a tool call", kMaxDepth);
+    Json value = ParseJson(text, "a tool call", kMaxCallDepth);
     if (value.is_object()) return value;
   } catch (const Error&) {
   }

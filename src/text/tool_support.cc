@@ -24,12 +24,6 @@ OrderedJson ProbeTools() {
                {"required", {"number"}}}}}}}};
 }
 
-std::string TextOf(const std::vector<TextSpan>& spans) {
-  std::string text;
-  for (const TextSpan& span : spans) text += span.text;
-  return text;
-}
-
 bool ReadsAsTheCall(std::string_view turn) {
   ReplyParser::Options options;
   options.tool_calls = true;

@@ -12,7 +12,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kTrain[] = {
+constexpr const char* kCountdownTrain[] = {
     "Use {list} to make {t}. Use each number exactly once.",
     "Make {t} from the numbers {list}, each used once.",
     "How can you get {t} with {list}? Every number must be used exactly once.",
@@ -27,7 +27,7 @@ constexpr const char* kTrain[] = {
     "Please build {t} from {list}; each number has to be used once.",
     "With +, -, * and /, turn {list} into {t}. Use each number once.",
 };
-constexpr const char* kTest[] = {
+constexpr const char* kCountdownTest[] = {
     "Which calculation with {list} gives {t}? Each number is used exactly once.",
     "Reach the target {t} by using the numbers {list} once each.",
     "I have {list}. How do I get {t} if I use each number once?",
@@ -166,7 +166,7 @@ bool DrawCountdown(Draft& draft) {
   draft.Think("So " + *found + " = " + Text(target) + ".");
   if (EstimatedTokens(draft.problem.thinking) > kMaxThinkingTokens) return false;
   const std::string list = random.OneIn(2) ? Join(numbers) : Join(numbers, " ");
-  draft.Ask({kTrain, kTest}, {{"list", list}, {"t", Text(target)}});
+  draft.Ask({kCountdownTrain, kCountdownTest}, {{"list", list}, {"t", Text(target)}});
   draft.problem.check = Text(target) + ": " + Join(sorted, " ");
   draft.Answer(AnswerKind::kExpression, *found, "{answer} makes {t}.", {{"t", Text(target)}});
   return true;

@@ -7,7 +7,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kTrain[] = {
+constexpr const char* kEquationTrain[] = {
     "Solve {e}.",
     "Solve {e} for {x}.",
     "What is {x} if {e}?",
@@ -23,7 +23,7 @@ constexpr const char* kTrain[] = {
     "Hi, what does {x} have to be so that {e}?",
     "Work out {x} from {e}.",
 };
-constexpr const char* kTest[] = {
+constexpr const char* kEquationTest[] = {
     "What value of {x} solves {e}?",
     "Given {e}, find {x}.",
     "The equation {e} holds. What is {x}?",
@@ -115,7 +115,7 @@ bool DrawEquation(Draft& draft) {
             Text(c);
   }
   draft.Think("Check: " + check);
-  draft.Ask({kTrain, kTest}, {{"e", text}, {"x", equation.x}});
+  draft.Ask({kEquationTrain, kEquationTest}, {{"e", text}, {"x", equation.x}});
   draft.Answer(AnswerKind::kNumber, Text(x), "The solution is {x} = {answer}.",
                {{"x", equation.x}});
   return true;

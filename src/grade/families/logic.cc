@@ -140,10 +140,6 @@ void Conclude(Draft& draft, const Chain& chain, Shape shape, std::string& premis
   }
 }
 
-std::vector<std::string> Strings(std::span<const char* const> list) {
-  return {list.begin(), list.end()};
-}
-
 }  // namespace
 
 bool DrawSyllogism(Draft& draft) {

@@ -10,7 +10,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kTrain[] = {
+constexpr const char* kMazeTrain[] = {
     "Find the shortest path from S to E in this maze, with U, D, L, R. # is a wall.\n{grid}",
     ("Here is a maze (# is a wall):\n{grid}\nWhat is the shortest way from S to E? Use U, D, L and "
      "R."),
@@ -25,7 +25,7 @@ constexpr const char* kTrain[] = {
     "Can you find a shortest path here? S is the start, E the end, moves are U, D, L, R.\n{grid}",
     "Shortest route from S to E, please, as letters U D L R.\n{grid}",
 };
-constexpr const char* kTest[] = {
+constexpr const char* kMazeTest[] = {
     "What is the quickest way from S to E? Reply with U, D, L, R.\n{grid}",
     "This grid has walls (#). Get from S to E with the fewest of the moves U, D, L, R.\n{grid}",
     "Look at this labyrinth:\n{grid}\nName the shortest moves from S to E with U, D, L and R.",
@@ -52,7 +52,7 @@ bool DrawMaze(Draft& draft) {
   if (!grid || grid->ShortestLength() < side - (draft.level == 1 ? 1 : 0)) return false;
   const std::vector<Grid::Found> found = grid->Search();
   const auto name = [&](std::size_t i) { return Cell(found[i].row, found[i].column); };
-  draft.Ask({kTrain, kTest}, {{"grid", grid->Written()}});
+  draft.Ask({kMazeTrain, kMazeTest}, {{"grid", grid->Written()}});
   // Every cell that can be entered, row by row: after this the drawing is not needed any more.
   std::vector<std::string> lines;
   for (int row = 0; row < side; ++row) {

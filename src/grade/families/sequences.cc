@@ -9,7 +9,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kTrain[] = {
+constexpr const char* kSequenceTrain[] = {
     "What comes next: {list}, ...?",
     "What is the next number in {list}?",
     "Continue the sequence {list}.",
@@ -24,7 +24,7 @@ constexpr const char* kTrain[] = {
     "Hey, what comes after {list}?",
     "How does {list} go on?",
 };
-constexpr const char* kTest[] = {
+constexpr const char* kSequenceTest[] = {
     "Give the next term of the sequence {list}.",
     "If the pattern is {list}, which number comes next?",
     "Extend this by one number: {list}",
@@ -163,7 +163,7 @@ bool DrawSequence(Draft& draft) {
   if (!draft.Claim(Join(terms))) return false;
   int64_t next = 0;
   if (!ThinkNext(draft, terms, next) || next != expected) return false;
-  draft.Ask({kTrain, kTest}, {{"list", Join(terms)}});
+  draft.Ask({kSequenceTrain, kSequenceTest}, {{"list", Join(terms)}});
   draft.Answer(AnswerKind::kNumber, Text(next), "The next number is {answer}.");
   return true;
 }

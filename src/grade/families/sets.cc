@@ -97,10 +97,6 @@ std::string Named(const WordGroup& group, const std::string& word) {
   return without ? word : WithArticle(word);
 }
 
-std::vector<std::string> Strings(std::span<const char* const> list) {
-  return {list.begin(), list.end()};
-}
-
 // Two groups that have nothing in common.
 std::pair<const WordGroup*, const WordGroup*> DrawGroups(Random& random) {
   while (true) {

@@ -156,7 +156,7 @@ struct Outside {
   Phrasings phrasings;
 };
 
-constexpr const char* kThings[] = {
+constexpr const char* kKnownThings[] = {
     "the sea",    "love",       "a cat",        "autumn",    "my garden",   "the moon",
     "friendship", "a dragon",   "winter",       "my mother", "the stars",   "a robot",
     "freedom",    "the forest", "a lost key",   "happiness", "an old ship", "the desert",
@@ -220,7 +220,7 @@ constexpr const char* kSentenceTrain[] = {
 constexpr const char* kSentenceTest[] = {"Say \"{t}\" in Portuguese.", "Put \"{t}\" into Dutch."};
 
 constexpr Outside kOutside[] = {
-    {kThings, std::size(kThings), {kThingTrain, kThingTest}},
+    {kKnownThings, std::size(kKnownThings), {kThingTrain, kThingTest}},
     {kCountries, std::size(kCountries), {kCountryTrain, kCountryTest}},
     {kEvents, std::size(kEvents), {kEventTrain, kEventTest}},
     {kPrograms, std::size(kPrograms), {kProgramTrain, kProgramTest}},

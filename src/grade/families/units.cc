@@ -52,20 +52,20 @@ constexpr const char* kConvertTest[] = {
     "If something comes to {x}, how much is that in {to}?",
     "{x}: how many {to}?",
 };
-constexpr const char* kAddTrain[] = {
+constexpr const char* kAddLengthTrain[] = {
     "How many {to} are {x} and {y} together?",
     "Add {x} and {y}. Give the result in {to}.",
     "What is {x} plus {y} in {to}?",
     "{x} + {y} = ? {to}",
     "One part is {x} and the other {y}. How many {to} is that in all?",
 };
-constexpr const char* kAddTest[] = {
+constexpr const char* kAddLengthTest[] = {
     "Put {x} and {y} together: how many {to} do you get?",
     "The sum of {x} and {y}, in {to}?",
 };
 
 // Short names of measures are written "3 kg", long ones by their number.
-struct Names {
+struct UnitNames {
   std::string Amount(const std::string& number, bool large) const {
     const std::string& abbreviation = large ? large_short : small_short;
     if (!abbreviation.empty()) return number + " " + abbreviation;
@@ -101,7 +101,7 @@ bool DrawUnits(Draft& draft) {
   Random& random = draft.random;
   const Unit& unit = random.Pick(kUnits);
   const bool brief = unit.large_short[0] != '\0' && random.OneIn(2);
-  const Names names{&unit, brief ? unit.large_short : "", brief ? unit.small_short : ""};
+  const UnitNames names{&unit, brief ? unit.large_short : "", brief ? unit.small_short : ""};
   const bool metric = unit.factor % 10 == 0 && unit.factor != 60;
   const std::string pair = std::string(unit.large) + " " + unit.small + " ";
   const auto fact = [&] {
@@ -151,7 +151,7 @@ bool DrawUnits(Draft& draft) {
     return large == 0 ? rest : names.Amount(Text(large), true) + " " + rest;
   };
   if (!draft.Claim(pair + Text(a) + " " + Text(b) + " " + Text(c) + " " + Text(d))) return false;
-  draft.Ask({kAddTrain, kAddTest},
+  draft.Ask({kAddLengthTrain, kAddLengthTest},
             {{"x", mixed(a, b)}, {"y", mixed(c, d)}, {"to", names.Plural(false)}});
   fact();
   const int64_t larges = a + c, smalls = b + d;

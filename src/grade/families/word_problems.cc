@@ -14,8 +14,7 @@ bool DrawWordProblem(Draft& draft) {
                                    : draft.level == 2 ? MiddleWorlds()
                                                       : HardWorlds());
   Story story(random);
-  const std::vector<std::string> names =
-      random.Sample(std::vector<std::string>(Names().begin(), Names().end()), 3);
+  const std::vector<std::string> names = random.Sample(Strings(Names()), 3);
   story.Word("n", names[0]);
   story.Word("m", names[1]);
   story.Word("k", names[2]);

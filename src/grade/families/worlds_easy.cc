@@ -4,7 +4,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kThings[] = {
+constexpr const char* kCountedThings[] = {
     "apple|apples",     "marble|marbles", "sticker|stickers", "book|books",   "coin|coins",
     "pencil|pencils",   "shell|shells",   "card|cards",       "stamp|stamps", "button|buttons",
     "balloon|balloons", "nut|nuts",       "sweet|sweets",     "egg|eggs",     "flower|flowers"};
@@ -18,7 +18,7 @@ constexpr const char* kGiftTest[] = {
     "First {n} has {a} {things}, then gets {b} more and gives away {c}. How many is that?",
 };
 void Gift(Story& story) {
-  story.Word("things", Many(story.random.Pick(kThings)));
+  story.Word("things", Many(story.random.Pick(kCountedThings)));
   const int64_t a = story.Number("a", 3, 60), b = story.Number("b", 2, 40);
   const int64_t c = story.Number("c", 2, a);
   const int64_t more = story.Plus("With the new ones", a, b);
@@ -35,7 +35,7 @@ constexpr const char* kBoxesTest[] = {
     "In each of {a} boxes there are {b} {things}. After {c} are gone, how many {things} are there?",
 };
 void Boxes(Story& story) {
-  story.Word("things", Many(story.random.Pick(kThings)));
+  story.Word("things", Many(story.random.Pick(kCountedThings)));
   const int64_t a = story.Number("a", 2, 9), b = story.Number("b", 4, 20);
   const int64_t c = story.Number("c", 2, a * b / 2);
   const int64_t all = story.Times("All together", a, b);
@@ -62,17 +62,17 @@ void Bus(Story& story) {
   story.reply = "There are {answer} people.";
 }
 
-constexpr const char* kShareTrain[] = {
+constexpr const char* kSharingTrain[] = {
     ("{a} {things} are shared equally among {b} children. Each child then loses {c}. How many "
      "{things} does each child have?"),
     ("{b} friends share {a} {things} fairly, and each gives {c} away. How many {things} has each "
      "one left?"),
 };
-constexpr const char* kShareTest[] = {
+constexpr const char* kSharingTest[] = {
     "{n} deals {a} {things} evenly to {b} people. Each of them drops {c}. How many has each then?",
 };
 void Share(Story& story) {
-  story.Word("things", Many(story.random.Pick(kThings)));
+  story.Word("things", Many(story.random.Pick(kCountedThings)));
   const int64_t b = story.random.Between(2, 9), each = story.random.Between(4, 15);
   const int64_t a = story.Named("a", b * each);
   story.Named("b", b);
@@ -132,15 +132,18 @@ void Money(Story& story) {
   story.reply = "{n} has ${answer}.";
 }
 
-constexpr World kWorlds[] = {
-    {"gift", 1, {kGiftTrain, kGiftTest}, Gift},     {"boxes", 1, {kBoxesTrain, kBoxesTest}, Boxes},
-    {"bus", 1, {kBusTrain, kBusTest}, Bus},         {"share", 1, {kShareTrain, kShareTest}, Share},
-    {"ages", 1, {kAgesTrain, kAgesTest}, Ages},     {"pages", 1, {kPagesTrain, kPagesTest}, Pages},
+constexpr World kEasyWorlds[] = {
+    {"gift", 1, {kGiftTrain, kGiftTest}, Gift},
+    {"boxes", 1, {kBoxesTrain, kBoxesTest}, Boxes},
+    {"bus", 1, {kBusTrain, kBusTest}, Bus},
+    {"share", 1, {kSharingTrain, kSharingTest}, Share},
+    {"ages", 1, {kAgesTrain, kAgesTest}, Ages},
+    {"pages", 1, {kPagesTrain, kPagesTest}, Pages},
     {"money", 1, {kMoneyTrain, kMoneyTest}, Money},
 };
 
 }  // namespace
 
-std::span<const World> EasyWorlds() { return kWorlds; }
+std::span<const World> EasyWorlds() { return kEasyWorlds; }
 
 }  // namespace fathom

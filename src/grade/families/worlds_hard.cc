@@ -155,7 +155,7 @@ void Workers(Story& story) {
   story.reply = "There are {answer} good toys.";
 }
 
-constexpr World kWorlds[] = {
+constexpr World kHardWorlds[] = {
     {"change", 3, {kChangeTrain, kChangeTest}, Change},
     {"marbles", 3, {kMarblesTrain, kMarblesTest}, Marbles},
     {"future", 3, {kFutureTrain, kFutureTest}, Future},
@@ -167,6 +167,6 @@ constexpr World kWorlds[] = {
 
 }  // namespace
 
-std::span<const World> HardWorlds() { return kWorlds; }
+std::span<const World> HardWorlds() { return kHardWorlds; }
 
 }  // namespace fathom

@@ -143,7 +143,7 @@ void Legs(Story& story) {
   story.reply = "They have {answer} legs.";
 }
 
-constexpr World kWorlds[] = {
+constexpr World kMiddleWorlds[] = {
     {"shop", 2, {kShopTrain, kShopTest}, Shop},
     {"trip", 2, {kTrainTrain, kTrainTest}, Trip},
     {"garden", 2, {kGardenTrain, kGardenTest}, Garden},
@@ -155,6 +155,6 @@ constexpr World kWorlds[] = {
 
 }  // namespace
 
-std::span<const World> MiddleWorlds() { return kWorlds; }
+std::span<const World> MiddleWorlds() { return kMiddleWorlds; }
 
 }  // namespace fathom

@@ -9,8 +9,6 @@
 namespace fathom::jinja {
 namespace {
 
-std::string Named(const Value& value) { return "'" + std::string(TypeName(value.kind())) + "'"; }
-
 Value CharacterFrom(Budget& budget, const Value& string, std::size_t begin, std::size_t end) {
   return MakeString(&budget, string.text().Slice(begin, end), string.As<StringObject>().markup);
 }
@@ -38,7 +36,7 @@ std::optional<int64_t> IndexIn(int64_t index, int64_t size) {
 bool ContainsText(Budget& budget, const Value& container, const Value& item) {
   if (!item.IsString()) {
     if (item.IsUndefined()) FailUndefined(item);
-    Fail("'in' on a string needs a string, not " + Named(item));
+    Fail("'in' on a string needs a string, not " + QuotedTypeName(item));
   }
   return FindText(budget, container.view(), item.view()) != std::string_view::npos;
 }
@@ -51,7 +49,7 @@ struct SlicePlan {
 int64_t SlicePart(const Value& part, int64_t default_value) {
   if (part.IsNone()) return default_value;
   if (part.IsInteger()) return part.integer();
-  Fail("a slice needs integers or none, not " + Named(part));
+  Fail("a slice needs integers or none, not " + QuotedTypeName(part));
 }
 
 SlicePlan PlanSlice(int64_t size, const Value& start, const Value& stop, const Value& step) {
@@ -126,7 +124,7 @@ std::optional<int64_t> LengthOf(const Value& value) {
 int64_t Length(const Value& value) {
   const std::optional<int64_t> length = LengthOf(value);
   if (value.Is(Kind::kLoop)) Refuse("the length of a loop");
-  if (!length) Fail("a value of type " + Named(value) + " has no length");
+  if (!length) Fail("a value of type " + QuotedTypeName(value) + " has no length");
   return *length;
 }
 
@@ -135,7 +133,7 @@ bool IsIterable(const Value& value) { return LengthOf(value) || value.Is(Kind::k
 Cursor::Cursor(Budget& budget, const Value& iterable) : budget_(&budget), iterable_(iterable) {
   if (iterable.Is(Kind::kLoop)) Refuse("iterating over a loop");
   if (!IsIterable(iterable))
-    Fail("a value of type " + Named(iterable) + " cannot be iterated over");
+    Fail("a value of type " + QuotedTypeName(iterable) + " cannot be iterated over");
 }
 
 bool Cursor::Next(Value* value) {
@@ -205,7 +203,7 @@ bool Contains(Budget& budget, const Value& container, const Value& item) {
       break;
   }
   if (!IsIterable(container)) {
-    Fail("'in' needs something to look in, not a value of type " + Named(container));
+    Fail("'in' needs something to look in, not a value of type " + QuotedTypeName(container));
   }
   Cursor cursor(budget, container);
   for (Value other; cursor.Next(&other);) {
@@ -253,7 +251,7 @@ Value Slice(Budget& budget, const Value& container, const Value& start, const Va
     if (part->IsUndefined()) FailUndefined(*part);
   }
   if (!container.IsString() && !container.IsSequence() && !container.Is(Kind::kRange)) {
-    Fail("a value of type " + Named(container) + " cannot be sliced");
+    Fail("a value of type " + QuotedTypeName(container) + " cannot be sliced");
   }
   const SlicePlan plan = PlanSlice(*LengthOf(container), start, stop, step);
   if (container.Is(Kind::kRange)) {

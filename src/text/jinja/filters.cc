@@ -22,7 +22,7 @@ Filter Find(std::string_view name) {
 }
 
 using In = Interpreter&;
-using Test = bool (*)(In in, const Value& input, const Value* argument);
+using TestFunction = bool (*)(In in, const Value& input, const Value* argument);
 
 bool DividesBy(In in, const Value& value, int64_t number, int64_t rest) {
   const Value result = Apply(in.budget(), BinaryOp::kMod, value, Value::Int(number));
@@ -57,7 +57,7 @@ bool IsCallable(In, const Value& value, const Value*) {
 }
 
 // Tests without an argument.
-const std::unordered_map<std::string_view, Test> kPlainTests = {
+const std::unordered_map<std::string_view, TestFunction> kPlainTests = {
     {"boolean", [](In, const Value& v, const Value*) { return v.Is(Kind::kBool); }},
     {"callable", IsCallable},
     {"defined", [](In, const Value& v, const Value*) { return !v.IsUndefined(); }},
@@ -107,7 +107,7 @@ bool TestGreaterEqual(In in, const Value& a, const Value* b) {
 }
 
 // Tests with one.
-const std::unordered_map<std::string_view, Test> kTestsWithArgument = {
+const std::unordered_map<std::string_view, TestFunction> kTestsWithArgument = {
     {"==", TestEqual},
     {"eq", TestEqual},
     {"equalto", TestEqual},

@@ -14,12 +14,11 @@ namespace {
 // 2^63, the first number above int64.
 constexpr double kIntEnd = 9223372036854775808.0;
 
-std::string Named(const Value& value) { return "'" + std::string(TypeName(value.kind())) + "'"; }
-
 [[noreturn]] void FailOperands(std::string_view sign, const Value& a, const Value& b) {
   if (a.IsUndefined()) FailUndefined(a);
   if (b.IsUndefined()) FailUndefined(b);
-  Fail("'" + std::string(sign) + "' cannot be used on " + Named(a) + " and " + Named(b));
+  Fail("'" + std::string(sign) + "' cannot be used on " + QuotedTypeName(a) + " and " +
+       QuotedTypeName(b));
 }
 
 [[noreturn]] void FailBigInt() {
@@ -393,14 +392,14 @@ Value Negate(const Value& value) {
   if (value.IsInteger()) return ApplyToInts(BinaryOp::kSub, 0, value.integer());
   if (value.Is(Kind::kFloat)) return Value::Float(-value.number());
   if (value.IsUndefined()) FailUndefined(value);
-  Fail("'-' cannot be used on " + Named(value));
+  Fail("'-' cannot be used on " + QuotedTypeName(value));
 }
 
 Value Plus(const Value& value) {
   if (value.IsInteger()) return Value::Int(value.integer());
   if (value.Is(Kind::kFloat)) return value;
   if (value.IsUndefined()) FailUndefined(value);
-  Fail("'+' cannot be used on " + Named(value));
+  Fail("'+' cannot be used on " + QuotedTypeName(value));
 }
 
 }  // namespace fathom::jinja

@@ -346,7 +346,7 @@ Value Choose(In in, const Value& input, const Arguments& arguments, bool by_attr
   return MakeIterator(&in.budget(), std::move(chosen));
 }
 
-const std::unordered_map<std::string_view, Filter> kFilters = {
+const std::unordered_map<std::string_view, Filter> kSequenceFilters = {
     {"batch", Batch},
     {"count", LengthFilter},
     {"dictsort", DictSort},
@@ -378,12 +378,12 @@ const std::unordered_map<std::string_view, Filter> kFilters = {
 }  // namespace
 
 void AddSequenceFilterNames(std::vector<std::string_view>& names) {
-  for (const auto& [name, filter] : kFilters) names.push_back(name);
+  for (const auto& [name, filter] : kSequenceFilters) names.push_back(name);
 }
 
 Filter FindSequenceFilter(std::string_view name) {
-  const auto found = kFilters.find(name);
-  return found == kFilters.end() ? nullptr : found->second;
+  const auto found = kSequenceFilters.find(name);
+  return found == kSequenceFilters.end() ? nullptr : found->second;
 }
 
 }  // namespace fathom::jinja

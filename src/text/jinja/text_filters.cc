@@ -375,7 +375,7 @@ Value Marked(In in, const Value& input) {
   return MakeString(&in.budget(), string.text(), true);
 }
 
-const std::unordered_map<std::string_view, Filter> kFilters = {
+const std::unordered_map<std::string_view, Filter> kTextFilters = {
     {"abs", Abs},
     {"attr", GetAttr},
     {"capitalize", [](In in, const Value& v,
@@ -412,12 +412,12 @@ const std::unordered_map<std::string_view, Filter> kFilters = {
 }  // namespace
 
 void AddTextFilterNames(std::vector<std::string_view>& names) {
-  for (const auto& [name, filter] : kFilters) names.push_back(name);
+  for (const auto& [name, filter] : kTextFilters) names.push_back(name);
 }
 
 Filter FindTextFilter(std::string_view name) {
-  const auto found = kFilters.find(name);
-  return found == kFilters.end() ? nullptr : found->second;
+  const auto found = kTextFilters.find(name);
+  return found == kTextFilters.end() ? nullptr : found->second;
 }
 
 }  // namespace fathom::jinja

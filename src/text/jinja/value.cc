@@ -251,4 +251,8 @@ void DictBuilder::Set(const Value& key, Value value) {
 
 Value DictBuilder::Finish() { return {Kind::kDict, std::move(dict_)}; }
 
+std::string QuotedTypeName(const Value& value) {
+  return "'" + std::string(TypeName(value.kind())) + "'";
+}
+
 }  // namespace fathom::jinja

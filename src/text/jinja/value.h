@@ -213,4 +213,7 @@ class DictBuilder {
 // One more than the nesting of `value`; Fault beyond kMaxNesting.
 int NestingAround(const Value& value, int so_far = 0);
 
+// "'string'": the name of the value's type, in quotes.
+std::string QuotedTypeName(const Value& value);
+
 }  // namespace fathom::jinja
