@@ -33,18 +33,30 @@ data_argument() {
 # Whether the arguments call for the default model: not when they name another one, nor when the
 # command needs none. Where that cannot be told, fetching it does no harm.
 wants_default_model() {
-  case ${1:-serve} in
-    serve | chat | run | score | tokenize | bench | inspect | plan | imatrix | evaluate) ;;
-    *) return 1 ;;
-  esac
-  local argument models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
-  for argument in "${@:2}"; do
+  local argument previous="" command=""
+  local models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
+  for argument in "$@"; do
+    case $previous in  # of these the value is no model
+      --data | -p | --prompt | --system | --stop) argument="--value" ;;
+    esac
+    previous=$argument
     case $argument in
-      *.gguf | -h | --help) return 1 ;;
-      */* | -* | .*) ;;
-      *) [[ ! -d $models/$argument ]] || return 1 ;;
+      -h | --help) return 1 ;;
+      -* | "") ;;
+      *)
+        if [[ -z $command ]]; then
+          command=$argument
+        elif [[ $argument == *.gguf || $argument != */* && -d $models/$argument ]]; then
+          return 1
+        fi
+        ;;
     esac
   done
+  case $command in
+    serve | chat | run | score | tokenize | bench | inspect | plan | imatrix | evaluate) ;;
+    "") (($# == 0)) ;;
+    *) return 1 ;;
+  esac
 }
 
 data=$(data_argument "$@")
@@ -55,11 +67,7 @@ fi
 
 install_build_tools ""
 # An existing configuration stays as it is, with or without the tests that test.sh adds.
-if [[ -e $ROOT/build/release/build.ninja ]]; then
-  build_preset release fathom
-else
-  build_preset release fathom -DFATHOM_TESTS=OFF
-fi
+build_preset release fathom --keep -DFATHOM_TESTS=OFF
 
 if wants_default_model "$@" && ! python3 "$ROOT/tools/fetch_default_model.py" ${data:+"$data"}; then
   note "Without the default model these still work: ./run.sh run FILE.gguf, ./run.sh chat FILE.gguf,"

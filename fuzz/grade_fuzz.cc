@@ -37,8 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
       data[3] % 2 == 0 ? fathom::Extraction::kStrict : fathom::Extraction::kLenient;
   const std::string_view reply(reinterpret_cast<const char*>(data) + 4, size - 4);
 
-  const fathom::GradedReply verdict = fathom::Grade(problem, reply, extraction);
-  CHECK(verdict.answer.size() <= reply.size() + 64);
+  const fathom::GradedReply graded = fathom::Grade(problem, reply, extraction);
+  CHECK(graded.answer.size() <= reply.size() + 64);
   // The same again, and nothing that strict grading accepts is refused by lenient grading.
   const fathom::GradedReply strict = fathom::Grade(problem, reply);
   if (strict.correct) {

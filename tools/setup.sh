@@ -164,12 +164,27 @@ check_space() {
   ((free >= $2)) || die "no space left for $3: $2 MB are needed in $folder, $free MB are free"
 }
 
-# build_preset PRESET TARGET [cmake option]...: configures when needed and builds. An interrupted
-# build goes on where it stopped. With no options, an existing configuration is taken as it is.
+# configure_preset PRESET [cmake option]...: and notes what it was configured with.
+configure_preset() {
+  local folder="$ROOT/build/$1"
+  (cd "$ROOT" && cmake --preset "$@") >&2 9>&- || die "configuring build/$1 failed"
+  echo "${*:2}" >"$folder/.options"
+  cat "$ROOT/CMakePresets.json" >"$folder/.presets"
+}
+
+# build_preset PRESET TARGET [--keep] [cmake option]...: configures when needed and builds. An
+# interrupted build goes on where it stopped. With --keep, the options are those of the first time:
+# an existing configuration keeps its own.
 build_preset() {
-  local preset=$1 target=$2
+  local preset=$1 target=$2 keep="" known
   shift 2
-  local folder="$ROOT/build/$preset"
+  if [[ ${1:-} == --keep ]]; then
+    keep=yes
+    shift
+  fi
+  local folder="$ROOT/build/$preset" options=("$@")
+  known=$(cat "$folder/.options" 2>/dev/null || true)
+  [[ -z $keep || -z $known ]] || read -ra options <<<"$known"
   mkdir -p "$ROOT/build" || die "cannot write to $ROOT"
   # Two scripts at once would write the same files: the second waits.
   exec 9>"$ROOT/build/.lock"
@@ -184,22 +199,18 @@ build_preset() {
     rm -rf "$folder"
   fi
   # Of another compiler CMake would keep some of what it found out with the last one.
-  local presets
-  presets=$(<"$ROOT/CMakePresets.json")
-  if [[ -e $folder/.options && $presets != "$(cat "$folder/.presets" 2>/dev/null)" ]]; then
+  if [[ -e $folder/.options && $(<"$ROOT/CMakePresets.json") != "$(cat "$folder/.presets" 2>/dev/null)" ]]; then
     say "CMakePresets.json has changed since build/$preset was made; starting afresh"
     rm -rf "$folder"
   fi
   if [[ ! -e $folder/build.ninja ]]; then
     check_space "$ROOT" 1000 "the build"
     say "Configuring build/$preset"
-    (cd "$ROOT" && cmake --preset "$preset" "$@") >&2 9>&- || die "configuring build/$preset failed"
-  elif (($# > 0)) && [[ "$*" != "$(cat "$folder/.options" 2>/dev/null)" ]]; then
+    configure_preset "$preset" "${options[@]}"
+  elif [[ -z $keep && "${options[*]}" != "$known" ]]; then
     say "Configuring build/$preset again"
-    (cd "$ROOT" && cmake --preset "$preset" "$@") >&2 9>&- || die "configuring build/$preset failed"
+    configure_preset "$preset" "${options[@]}"
   fi
-  (($# == 0)) || echo "$*" >"$folder/.options"
-  echo "$presets" >"$folder/.presets"
   say "Building build/$preset ($target, $(build_jobs) at a time)"
   NINJA_STATUS='[%f/%t %es] ' ninja -C "$folder" -j "$(build_jobs)" "$target" >&2 9>&- ||
     die "building build/$preset failed; the messages above say where" \

@@ -145,11 +145,16 @@ ChatEvent EventMaker::Make(TokenEvent&& event) {
   return out;
 }
 
+EngineOptions WithPath(EngineOptions options, const LoadedModel& model) {
+  if (model.file != nullptr) options.model_path = model.file->path().string();
+  return options;
+}
+
 }  // namespace
 
 struct ChatService::Impl {
   Impl(LoadedModel loaded, const EngineOptions& options)
-      : model(std::move(loaded)), engine(*model.model, options) {
+      : model(std::move(loaded)), engine(*model.model, WithPath(options, model)) {
     if (model.tokenizer == nullptr) return;
     for (TokenId id = 0; id < model.tokenizer->size(); ++id) {
       longest_token = std::max(longest_token, model.tokenizer->BytesOf(id).size());

@@ -209,7 +209,8 @@ int Bench(const Context& context, const BenchFlags& flags) {
   const std::size_t probe_bytes =
       AvailableMemoryBytes() > (int64_t{4} << 30) ? std::size_t{256} << 20 : std::size_t{64} << 20;
   ThreadPool pool(threads);
-  const EngineOptions options = BenchEngineOptions(flags, model, cache_type);
+  EngineOptions options = BenchEngineOptions(flags, model, cache_type);
+  options.model_path = loaded.file->path().string();
   const std::string hash = LogitsHash(model, kernels, threads, cache_type);
   const double before = MeasureReadBandwidth(pool, probe_bytes);
 

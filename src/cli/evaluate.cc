@@ -55,7 +55,9 @@ int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
                 "tasks are asked as chat messages");
   }
   const TaskFormat format(*loaded.tokenizer, *loaded.chat_template);
-  Engine engine(*loaded.model, ToEngineOptions(flags.model));
+  EngineOptions engine_options = ToEngineOptions(flags.model);
+  engine_options.model_path = loaded.file->path().string();
+  Engine engine(*loaded.model, engine_options);
   EvaluationOptions options = flags.options;
   options.extraction = flags.lenient ? Extraction::kLenient : Extraction::kStrict;
   ProgressLine line;

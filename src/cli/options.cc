@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -23,6 +26,33 @@ class PlainFormatter : public CLI::Formatter {
     return text;
   }
 };
+
+// What one value of a flag is read as.
+template <class Value>
+struct ItemOf {
+  using Type = Value;
+};
+template <class Item>
+struct ItemOf<std::optional<Item>> {
+  using Type = Item;
+};
+template <class Item>
+struct ItemOf<std::vector<Item>> {
+  using Type = Item;
+};
+
+// Numbers are decimal: CLI11 by itself reads 010 as eight, and -1 as the largest unsigned number.
+template <class Integer>
+std::string ToDecimal(std::string& text) {
+  Integer number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc::result_out_of_range) return "'" + text + "' is too large a number";
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) {
+    return "'" + text + "' is no whole number" + (std::is_unsigned_v<Integer> ? " from 0 on" : "");
+  }
+  text = std::to_string(number);
+  return {};
+}
 
 // A flag of the program may stand behind those of a command.
 void LetAllFallThrough(CLI::App& app) {
@@ -93,12 +123,22 @@ Option& Option::BetweenReals(double least, double most) {
 }
 
 Command Command::AddCommand(const std::string& name, const std::string& about) {
-  return Command(app_->add_subcommand(name, about));
+  CLI::App* const command = app_->add_subcommand(name, about);
+  command->footer("");  // not that of the program
+  return Command(command);
 }
 
 template <class Value>
 Option Command::Add(const std::string& names, Value& value, const std::string& help) {
-  return Option(app_->add_option(names, value, help));
+  CLI::Option* const option = app_->add_option(names, value, help);
+  using Item = typename ItemOf<Value>::Type;
+  // Narrower ones are read wide, so that a range which the flag has is what the error names.
+  if constexpr (std::is_same_v<Item, uint64_t>) {
+    option->transform(CLI::Validator(ToDecimal<uint64_t>, ""));
+  } else if constexpr (std::is_integral_v<Item>) {
+    option->transform(CLI::Validator(ToDecimal<int64_t>, ""));
+  }
+  return Option(option);
 }
 
 template <class Value>

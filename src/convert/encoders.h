@@ -33,6 +33,7 @@ inline int NearestInteger(float value) {
   return (bits & 0x007fffff) - 0x00400000;
 }
 
+// The byte with further bits set.
 inline std::byte Or(std::byte byte, int bits) { return byte | static_cast<std::byte>(bits); }
 
 inline float InverseOrZero(float value) {

@@ -49,11 +49,13 @@ bool AllFinite(std::span<const float> values) {
   return greatest < 0x7f800000U;
 }
 
-Error NotFinite(int64_t position) {
+Error NotFinite(const std::string& path, int64_t position) {
   return {ErrorCode::kInvalidFile,
-          "the model computes numbers that are not finite from token " + std::to_string(position) +
-              " on",
-          "its weights are damaged or too large: `fathom inspect MODEL --check` finds the tensor"};
+          (path.empty() ? "" : path + ": ") +
+              "the model computes numbers that are not finite from token " +
+              std::to_string(position) + " on",
+          "its weights are damaged or too large: `fathom inspect " +
+              (path.empty() ? "MODEL" : path) + " --check` finds the tensor"};
 }
 
 // What the exception that is being handled says to whoever asked.
@@ -139,6 +141,7 @@ class Engine::Impl {
  public:
   Impl(const Model& model, const EngineOptions& options)
       : model_(model),
+        model_path_(options.model_path),
         settings_(Resolve(model, options)),
         pool_(settings_.threads),
         scratch_(model.ScratchBytes(settings_.limits.step_tokens, settings_.limits.logit_rows,
@@ -520,7 +523,7 @@ class Engine::Impl {
       const int64_t vocabulary = model_.spec().vocabulary;
       Attempt(s, [&] {
         if (!AllFinite({logits, static_cast<std::size_t>(rows * vocabulary)})) {
-          Finish(s, FinishReason::kError, NotFinite(first));
+          Finish(s, FinishReason::kError, NotFinite(model_path_, first));
           return;
         }
         if (scoring) ReportScores(s, first, share.tokens, logits);
@@ -658,6 +661,7 @@ class Engine::Impl {
   }
 
   const Model& model_;
+  const std::string model_path_;
   const Settings settings_;
   ThreadPool pool_;
   Scratch scratch_;

@@ -722,7 +722,10 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
       view.data = data.data();
       const ModelFile file = altered.Open();
       const std::unique_ptr<Model> model = BindModel(file);
-      Engine engine(*model, {.kernels = kernels, .threads = 2, .context_length = 64});
+      Engine engine(*model, {.kernels = kernels,
+                             .threads = 2,
+                             .context_length = 64,
+                             .model_path = "some/model.gguf"});
       for (const bool scoring : {false, true}) {
         Request request;
         request.prompt = prompt;
@@ -733,7 +736,9 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
         EXPECT_EQ(reply.done.finish, FinishReason::kError);
         ASSERT_TRUE(reply.done.error.has_value());
         EXPECT_EQ(reply.done.error->code(), ErrorCode::kInvalidFile);
-        EXPECT_THAT(reply.done.error->message(), HasSubstr("not finite"));
+        EXPECT_THAT(reply.done.error->message(),
+                    HasSubstr("some/model.gguf: the model computes numbers that are not finite"));
+        EXPECT_THAT(reply.done.error->hint(), HasSubstr("inspect some/model.gguf --check"));
       }
     }
   }

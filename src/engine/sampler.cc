@@ -1,6 +1,8 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -11,11 +13,19 @@
 namespace fathom {
 namespace {
 
-void RequireRange(const char* name, double value, double low, double high) {
+// The shortest text that reads as this number.
+template <class Number>
+std::string NumberText(Number number) {
+  std::array<char, 64> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
+}
+
+template <class Number>
+void RequireRange(const char* name, Number value, Number low, Number high) {
   if (!(value >= low && value <= high)) {  // also refuses NaN
-    throw Error(ErrorCode::kInvalidArgument, std::string(name) + " is " + std::to_string(value) +
-                                                 ", expected " + std::to_string(low) + " to " +
-                                                 std::to_string(high));
+    throw Error(ErrorCode::kInvalidArgument, std::string(name) + " is " + NumberText(value) +
+                                                 ", expected " + NumberText(low) + " to " +
+                                                 NumberText(high));
   }
 }
 
@@ -37,14 +47,15 @@ struct Better {
 }  // namespace
 
 void Validate(const SamplingParams& params) {
-  RequireRange("temperature", params.temperature, 0, 100);
-  RequireRange("top_k", params.top_k, 0, std::numeric_limits<int32_t>::max());
-  RequireRange("top_p", params.top_p, 0, 1);
-  RequireRange("min_p", params.min_p, 0, 1);
-  RequireRange("repetition_penalty", params.repetition_penalty, kLeastRepetitionPenalty,
-               kMostRepetitionPenalty);
-  RequireRange("frequency_penalty", params.frequency_penalty, -100, 100);
-  RequireRange("presence_penalty", params.presence_penalty, -100, 100);
+  RequireRange("temperature", params.temperature, 0.0F, 100.0F);
+  RequireRange("top_k", params.top_k, int32_t{0}, std::numeric_limits<int32_t>::max());
+  RequireRange("top_p", params.top_p, 0.0F, 1.0F);
+  RequireRange("min_p", params.min_p, 0.0F, 1.0F);
+  RequireRange("repetition_penalty", params.repetition_penalty,
+               static_cast<float>(kLeastRepetitionPenalty),
+               static_cast<float>(kMostRepetitionPenalty));
+  RequireRange("frequency_penalty", params.frequency_penalty, -100.0F, 100.0F);
+  RequireRange("presence_penalty", params.presence_penalty, -100.0F, 100.0F);
 }
 
 Sampler::Sampler(const KernelTable& kernels, int64_t vocabulary)

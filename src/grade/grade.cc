@@ -22,29 +22,29 @@ std::string_view AfterThinking(std::string_view reply) {
 }  // namespace
 
 GradedReply Grade(const Problem& problem, std::string_view reply, Extraction extraction) {
-  GradedReply verdict;
-  if (reply.size() > kMaxReplyBytes) return verdict;
+  GradedReply graded;
+  if (reply.size() > kMaxReplyBytes) return graded;
   const std::string_view text = AfterThinking(reply);
-  if (text.empty()) return verdict;
+  if (text.empty()) return graded;
   if (problem.kind == AnswerKind::kFree) {
-    verdict.answer = text;
-    verdict.correct = KeepsRule(problem.check, text) && Lower(text) != Lower(problem.question);
-    verdict.formatted = verdict.correct;
-    return verdict;
+    graded.answer = text;
+    graded.correct = KeepsRule(problem.check, text) && Lower(text) != Lower(problem.question);
+    graded.formatted = graded.correct;
+    return graded;
   }
   const bool marks =
       text.find("**") != std::string_view::npos || text.find("\\boxed") != std::string_view::npos;
   const std::optional<std::string> marked = MarkedAnswer(text);
-  verdict.formatted = marked.has_value();
+  graded.formatted = marked.has_value();
   if (marked) {
-    verdict.answer = *marked;
+    graded.answer = *marked;
   } else if (extraction == Extraction::kLenient && !marks) {
-    verdict.answer = LastAnswer(problem, text);
+    graded.answer = LastAnswer(problem, text);
   } else {
-    return verdict;
+    return graded;
   }
-  verdict.correct = IsRight(problem, verdict.answer);
-  return verdict;
+  graded.correct = IsRight(problem, graded.answer);
+  return graded;
 }
 
 }  // namespace fathom

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -164,7 +165,9 @@ std::optional<TokenizerSpec> HfTokenizerSpecOf(const ModelFile& file) {
     spec.pad = static_cast<TokenId>(found - spec.tokens.begin());
   }
   spec.stops = IdsOf(file, "generation_config.eos_token_id", spec);
-  if (spec.stops.empty()) spec.stops = IdsOf(file, "eos_token_id", spec);
+  // Read where it does not count, too: of another model's tokenizer it may be out of range.
+  std::vector<TokenId> of_config = IdsOf(file, "eos_token_id", spec);
+  if (spec.stops.empty()) spec.stops = std::move(of_config);
 
   constexpr const char* kTemplate = "chat_template.jinja";
   if (std::optional<std::string> own = ReadFile(folder, kTemplate, kMaxConfigBytes)) {

@@ -161,6 +161,18 @@ TEST_F(HfTokenizerTest, RefusesBrokenFilesByName) {
   }
 }
 
+TEST_F(HfTokenizerTest, AnEndThatTheTokenizerDoesNotHaveIsRefused) {
+  std::string config = Read(folder_ / "config.json");
+  const std::string key = "\"eos_token_id\": null";
+  ASSERT_NE(config.find(key), std::string::npos);
+  config.replace(config.find(key), key.size(), "\"eos_token_id\": 44");
+  Write("config.json", config);
+  for (const char* generation : {"{}", R"({"eos_token_id":41})"}) {
+    Write("generation_config.json", generation);
+    EXPECT_THAT(SpecError(), HasSubstr("key 'eos_token_id' is 44, expected less than the 44"));
+  }
+}
+
 TEST_F(HfTokenizerTest, ADirectoryOpensByItsPathOrItsConfiguration) {
   const LoadedModel model = LoadModel(folder_);
   EXPECT_EQ(model.name, "tiny-qwen");

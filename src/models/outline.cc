@@ -456,13 +456,13 @@ ModelOutline OutlineOf(const ModelFile& file) {
   const bool gguf = file.kind() == ModelFileKind::kGguf;
   const std::string& name = file.RequireString(gguf ? "general.architecture" : "model_type");
   std::string known;
-  for (const FamilyRow& architecture : kFamilyRows) {
-    const std::string_view candidate = gguf ? architecture.gguf : architecture.model_type;
+  for (const FamilyRow& row : kFamilyRows) {
+    const std::string_view candidate = gguf ? row.gguf : row.model_type;
     if (candidate.empty()) continue;
     if (candidate == name) {
       ModelOutline outline;
       outline.architecture = name;
-      Outliner(file, architecture.family, outline).Run();
+      Outliner(file, row.family, outline).Run();
       return outline;
     }
     known += (known.empty() ? "" : ", ") + std::string(candidate);

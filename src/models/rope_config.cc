@@ -192,6 +192,21 @@ double ParseGgufRopeBase(const ConfigReader& reader) {
   return base;
 }
 
+std::string ParseGgufScalingType(const ConfigReader& reader) {
+  const std::string* type = reader.file().String(reader.Key("rope.scaling.type"));
+  if (type != nullptr && *type != "none") return *type;
+  // Without a type some programs scale linearly and some not at all. The original length alone says
+  // nothing.
+  for (const char* name : {"rope.scaling.attn_factor", "rope.scaling.factor",
+                           "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
+                           "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_log_multiplier"}) {
+    if (!reader.Has(name)) continue;
+    reader.Fail("rope.scaling.type", type == nullptr ? "missing" : QuotedName(*type),
+                "a type, since " + QuotedName(reader.Key(name)) + " is given");
+  }
+  return {};
+}
+
 void ParseGgufYarn(const ConfigReader& reader, RopeSpec& spec) {
   spec.scaling = RopeScaling::kYarn;
   spec.factor = reader.Positive("rope.scaling.factor");

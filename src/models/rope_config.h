@@ -25,6 +25,8 @@ HfRope ParseHfRope(const ConfigReader& reader, int64_t rotary_dim, int64_t posit
 // "yarn_log_multiplier" and attention factors are the architectures' own. Throws
 // Error(kInvalidFile).
 double ParseGgufRopeBase(const ConfigReader& reader);
+// The scaling's type; empty where there is none, which then no other key of scaling contradicts.
+std::string ParseGgufScalingType(const ConfigReader& reader);
 void ParseGgufYarn(const ConfigReader& reader, RopeSpec& spec);
 
 // Keys of a config.json that ParseHfRope reads.

@@ -42,9 +42,9 @@ void AddProblem(const Problem& problem, std::span<const Rollout> replies, const 
   const auto share = 1.0 / static_cast<double>(replies.size());
   int64_t right = 0;
   for (const Rollout& reply : replies) {
-    const GradedReply verdict = Grade(problem, format.ReplyText(reply.tokens), options.extraction);
-    right += verdict.correct ? 1 : 0;
-    score.formatted += verdict.formatted ? share : 0;
+    const GradedReply graded = Grade(problem, format.ReplyText(reply.tokens), options.extraction);
+    right += graded.correct ? 1 : 0;
+    score.formatted += graded.formatted ? share : 0;
     score.truncated += reply.truncated ? share : 0;
     score.thinking_tokens +=
         static_cast<double>(ThinkingTokens(reply, format.end_of_thinking())) * share;

@@ -89,8 +89,8 @@ TEST(TaskFormat, EverySolutionIsGradedAsRightAndContinuesItsPrompt) {
       const std::span<const int32_t> all(sample.tokens);
       const std::string reply = form->format.ReplyText(all.subspan(prompt.size()));
       EXPECT_EQ(reply, "<think>\n" + problem.thinking + "\n</think>\n\n" + problem.reply);
-      const GradedReply verdict = Grade(problem, reply);
-      EXPECT_TRUE(verdict.correct && verdict.formatted) << reply;
+      const GradedReply graded = Grade(problem, reply);
+      EXPECT_TRUE(graded.correct && graded.formatted) << reply;
       // Thinking that does not end is no answer, whatever stands in it.
       const auto end = std::find(all.begin(), all.end(), form->format.end_of_thinking());
       EXPECT_FALSE(

@@ -15,12 +15,11 @@ std::vector<Outcome> TaskRewards::Judge(int64_t index, std::span<const Rollout> 
   const int32_t end = format_.end_of_thinking();
   std::vector<Outcome> outcomes;
   for (const Rollout& reply : replies) {
-    const GradedReply verdict =
-        Grade(problem, format_.ReplyText(reply.tokens), Extraction::kStrict);
+    const GradedReply graded = Grade(problem, format_.ReplyText(reply.tokens), Extraction::kStrict);
     // In a vocabulary without the token there is no thinking that could be told from the reply.
     const bool thought = end < 0 || std::ranges::count(reply.tokens, end) == 1;
-    const bool formatted = verdict.formatted && thought && !reply.truncated;
-    outcomes.push_back({verdict.correct ? 1.0 : 0.0, formatted ? 1.0 : 0.0});
+    const bool formatted = graded.formatted && thought && !reply.truncated;
+    outcomes.push_back({graded.correct ? 1.0 : 0.0, formatted ? 1.0 : 0.0});
   }
   return outcomes;
 }

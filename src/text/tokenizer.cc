@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kMaxTokens = std::size_t{1} << 22;
 constexpr std::size_t kMaxMerges = std::size_t{1} << 24;
 
-[[noreturn]] void InvalidVocabulary(const std::string& message) {
+[[noreturn]] void InvalidSpec(const std::string& message) {
   throw Error(ErrorCode::kInvalidFile, "tokenizer: " + message);
 }
 
@@ -32,8 +32,8 @@ IdByText IndexTokens(const TokenizerSpec& spec) {
     if (spec.kinds[i] == TokenKind::kUnused) continue;
     const auto [place, fresh] = ids.emplace(spec.tokens[i], static_cast<TokenId>(i));
     if (!fresh) {
-      InvalidVocabulary("ids " + std::to_string(place->second) + " and " + std::to_string(i) +
-                        " are the same token '" + spec.tokens[i] + "'");
+      InvalidSpec("ids " + std::to_string(place->second) + " and " + std::to_string(i) +
+                  " are the same token '" + spec.tokens[i] + "'");
     }
   }
   return ids;
@@ -47,15 +47,13 @@ std::vector<BpeMerge> ReadMerges(const TokenizerSpec& spec, const IdByText& ids)
     const std::string_view text = spec.merges[i];
     const std::size_t space = text.find(' ', 1);
     if (space == std::string_view::npos || space + 1 == text.size()) {
-      InvalidVocabulary("merge " + std::to_string(i) + " '" + spec.merges[i] +
-                        "' is not two tokens");
+      InvalidSpec("merge " + std::to_string(i) + " '" + spec.merges[i] + "' is not two tokens");
     }
     const auto find = [&](std::string_view part) {
       const auto found = ids.find(part);
       if (found == ids.end()) {
-        InvalidVocabulary("merge " + std::to_string(i) + " '" + spec.merges[i] +
-                          "' needs the token '" + std::string(part) +
-                          "', which the vocabulary lacks");
+        InvalidSpec("merge " + std::to_string(i) + " '" + spec.merges[i] + "' needs the token '" +
+                    std::string(part) + "', which the vocabulary lacks");
       }
       return found->second;
     };
@@ -71,26 +69,26 @@ std::vector<BpeMerge> ReadMerges(const TokenizerSpec& spec, const IdByText& ids)
 }
 
 void CheckShape(const TokenizerSpec& spec) {
-  if (spec.tokens.empty()) InvalidVocabulary("the vocabulary is empty");
+  if (spec.tokens.empty()) InvalidSpec("the vocabulary is empty");
   if (spec.tokens.size() > kMaxTokens) {
-    InvalidVocabulary("the vocabulary has " + std::to_string(spec.tokens.size()) +
-                      " tokens, more than " + std::to_string(kMaxTokens));
+    InvalidSpec("the vocabulary has " + std::to_string(spec.tokens.size()) + " tokens, more than " +
+                std::to_string(kMaxTokens));
   }
   if (spec.merges.size() > kMaxMerges) {
-    InvalidVocabulary("there are " + std::to_string(spec.merges.size()) + " merges, more than " +
-                      std::to_string(kMaxMerges));
+    InvalidSpec("there are " + std::to_string(spec.merges.size()) + " merges, more than " +
+                std::to_string(kMaxMerges));
   }
   if (spec.kinds.size() != spec.tokens.size()) {
-    InvalidVocabulary(std::to_string(spec.tokens.size()) + " tokens have " +
-                      std::to_string(spec.kinds.size()) + " kinds");
+    InvalidSpec(std::to_string(spec.tokens.size()) + " tokens have " +
+                std::to_string(spec.kinds.size()) + " kinds");
   }
   std::vector<std::pair<const char*, TokenId>> named = {
       {"bos", spec.bos}, {"eos", spec.eos}, {"eot", spec.eot}, {"pad", spec.pad}};
   for (const TokenId id : spec.stops) named.emplace_back("stop", id);
   for (const auto& [name, id] : named) {
     if (id < -1 || id >= static_cast<TokenId>(spec.tokens.size())) {
-      InvalidVocabulary(std::string(name) + " token " + std::to_string(id) +
-                        " is outside the vocabulary of " + std::to_string(spec.tokens.size()));
+      InvalidSpec(std::string(name) + " token " + std::to_string(id) +
+                  " is outside the vocabulary of " + std::to_string(spec.tokens.size()));
     }
   }
 }
@@ -155,8 +153,8 @@ std::string Tokenizer::Impl::AddMatcher(TokenId id, const std::string& text) {
   }
   for (const std::string& way : {text, form}) {
     if (way.size() > AddedTokens::kMaxBytes) {
-      InvalidVocabulary("added token " + std::to_string(id) + " is " + std::to_string(way.size()) +
-                        " bytes long, more than " + std::to_string(AddedTokens::kMaxBytes));
+      InvalidSpec("added token " + std::to_string(id) + " is " + std::to_string(way.size()) +
+                  " bytes long, more than " + std::to_string(AddedTokens::kMaxBytes));
     }
   }
   added_ids.emplace(text, id);

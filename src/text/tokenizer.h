@@ -66,6 +66,7 @@ struct TextSpan {
   std::string text;
   bool from_template = false;
 };
+
 // The text of the spans, one behind the other.
 std::string TextOf(std::span<const TextSpan> spans);
 

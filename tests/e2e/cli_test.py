@@ -112,22 +112,36 @@ class Flags(CliTest):
 
     def test_bad_values(self):
         self.bad(2, "--threads", "run", "--threads", "0")
-        for port in ("99999", "-1", "http"):
+        for port in ("99999", "-1"):
             self.bad(2, fr"--port.*{port} not in range 0 to 65535", "serve", "--port", port)
+        self.bad(2, "--port.*'http' is no whole number", "serve", "--port", "http")
         self.bad(2, r"of KV cache, but the cache has 1024 bytes \(raise --cache-size or lower --ctx\)", "run",
                  self.tiny, "-p", "x", "--cache-size", "1K")
-        self.bad(2, "temperature", "run", self.tiny, "-p", "x", "--temp", "-1")
+        self.bad(2, "temperature is -1, expected 0 to 100", "run", self.tiny, "-p", "x", "--temp", "-1")
+        self.bad(2, "top_k is -1, expected 0 to 2147483647", "run", self.tiny, "-p", "x", "--top-k", "-1")
+        for seed in ("-1", "0x10", "1.5", ""):
+            self.bad(2, fr"--seed.*'{seed}' is no whole number from 0 on", "run", self.tiny, "-p", "x",
+                     "--seed", seed)
+        self.bad(2, "--seed.*'18446744073709551616' is too large", "run", self.tiny, "-p", "x", "--seed",
+                 "18446744073709551616")
         self.bad(2, "top_p|top-p", "run", self.tiny, "-p", "x", "--top-p", "1.5")
         self.bad(2, "nokernel", "run", self.tiny, "-p", "x", "--kernels", "nokernel")
         self.bad(2, "'x' is no token id|'x' is not a token id", "run", self.tiny, "--tokens", "1,x")
         self.bad(2, "made for 4096", "run", self.tiny, "-p", "x", "--ctx", "100000")
+
+    def test_numbers_are_decimal(self):
+        for given, seed in (("010", 10), ("18446744073709551615", 2**64 - 1)):
+            self.assertEqual(self.good_json("run", self.tiny, "--tokens", "1", "-n", "010", "--seed", given,
+                                            "--json")["seed"], seed)
 
     def test_help_of_every_command(self):
         overview = self.good("--help").decode()
         for command in ("chat", "run", "serve", "pull", "list", "rm", "tokenize", "score", "inspect",
                         "bench", "imatrix", "version"):
             self.assertIn(command, overview)
-            self.assertIn("Usage: fathom " + command, self.good(command, "--help").decode())
+            own = self.good(command, "--help").decode()
+            self.assertIn("Usage: fathom " + command, own)
+            self.assertNotIn(overview.rstrip().rsplit("\n", 1)[-1], own)  # the program's examples
 
     def test_version(self):
         self.assertIn("ref", self.good_json("version")["kernels"])

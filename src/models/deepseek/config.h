@@ -1,5 +1,5 @@
 // Hyper-parameters of DeepSeek-V2 and V3 (and R1), whatever the file calls them. Every semantic key
-// is used or refused; nothing is guessed but what ParseGguf's groups are, which says so itself.
+// is used or refused; where a GGUF may lack one, config_gguf.cc says what that means.
 #pragma once
 
 #include "formats/model_file.h"

@@ -1,13 +1,12 @@
 // GGUF's `deepseek2`: keys as llama.cpp's converter and its relatives write them, in three
 // vintages.
-//   attn_kv_b only, and attn_kv_b with attn_k_b and attn_v_b: head_count_kv = head_count,
-//   key_length
-//     and value_length are those of a head
-//   attn_k_b and attn_v_b only: head_count_kv = 1, key_length and value_length are those of the
-//   cached
-//     vector, and key_length_mla and value_length_mla those of a head
+// - attn_kv_b only, and attn_kv_b with attn_k_b and attn_v_b: head_count_kv = head_count;
+//   key_length and value_length are those of a head
+// - attn_k_b and attn_v_b only: head_count_kv = 1; key_length and value_length are those of the
+//   cached vector, and key_length_mla and value_length_mla those of a head
 // Early files lack some keys: expert_gating_func (softmax was the only one), expert_weights_norm
-// (false), and the two of groups, see DefaultGroups.
+// (false, with softmax), and the two of groups, see DefaultGroups. As in llama.cpp, without its key
+// there are no dense layers, no shared experts, and the rotations' base is 10000.
 #include <array>
 #include <cmath>
 #include <string>
@@ -92,8 +91,8 @@ void ParseRope(const ConfigReader& reader, Config& config) {
   rope.rotary_dim = config.attention.rotary;
   rope.base = ParseGgufRopeBase(reader);
   double magnitude = 1.0;
-  const std::string* type = reader.file().String(reader.Key("rope.scaling.type"));
-  if (type != nullptr && *type == "yarn") {
+  const std::string type = ParseGgufScalingType(reader);
+  if (type == "yarn") {
     ParseGgufYarn(reader, rope);
     // 0.1 mscale_all_dim. The file has no mscale of cosines and sines: it is the same number in all
     // models of this kind, so that they cancel.
@@ -105,8 +104,8 @@ void ParseRope(const ConfigReader& reader, Config& config) {
     rope.attention_factor = 1.0 / YarnMagnitude(rope.factor, 1.0);
     config.magnitude_all = 10.0 * multiplier;
     magnitude = YarnMagnitude(rope.factor, config.magnitude_all);
-  } else if (type != nullptr && *type != "none") {
-    reader.Refuse("rope.scaling.type", QuotedName(*type), "none or yarn");
+  } else if (!type.empty()) {
+    reader.Refuse("rope.scaling.type", QuotedName(type), "none or yarn");
   }
   config.attention.scale = SoftmaxScale(config.attention, magnitude);
 }
@@ -136,7 +135,6 @@ void ParseRouter(const ConfigReader& reader, Config& config) {
   router.experts = reader.Count("expert_count", kMaxExperts);
   router.used = reader.Count("expert_used_count", kMaxExpertsUsed);
   router.scale = reader.Positive("expert_weights_scale");
-  router.normalize = reader.file().Boolean(reader.Key("expert_weights_norm")).value_or(false);
   const auto gating = reader.file().Integer(reader.Key("expert_gating_func"));
   if (!gating && reader.file().FindTensor("blk." + std::to_string(config.dense_layers) +
                                           ".exp_probs_b.bias") != nullptr) {
@@ -151,6 +149,11 @@ void ParseRouter(const ConfigReader& reader, Config& config) {
   } else {
     reader.Refuse("expert_gating_func", std::to_string(*gating), "1 (softmax) or 2 (sigmoid)");
   }
+  const auto normalize = reader.file().Boolean(reader.Key("expert_weights_norm"));
+  if (!normalize && router.scores == RouterScores::kSigmoid) {
+    reader.Fail("expert_weights_norm", "missing", "it, since the scores are sigmoid");
+  }
+  router.normalize = normalize.value_or(false);
   if (reader.Has("expert_group_count") || reader.Has("expert_group_used_count")) {
     router.groups = reader.Count("expert_group_count", kMaxExperts);
     router.groups_used = reader.Count("expert_group_used_count", kMaxExperts);

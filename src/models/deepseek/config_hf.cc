@@ -103,7 +103,10 @@ void ParseQuantization(const ConfigReader& reader, Config& config) {
   reader.ExpectText("quantization_config.quant_method", "fp8");
   reader.ExpectText("quantization_config.fmt", "e4m3");
   reader.ExpectText("quantization_config.activation_scheme", "dynamic");
-  reader.ExpectText("quantization_config.scale_fmt", "ue8m0");
+  const std::string* rounding = file.String("quantization_config.scale_fmt");
+  if (rounding != nullptr && *rounding != "ue8m0" && *rounding != "float") {
+    reader.Refuse("quantization_config.scale_fmt", QuotedName(*rounding), "'ue8m0' or 'float'");
+  }
   constexpr std::string_view kSize = "quantization_config.weight_block_size";
   const std::vector<int64_t>* size = file.Integers(kSize);
   if (size == nullptr) file.FailKey(kSize, "is missing, expected [128, 128]");

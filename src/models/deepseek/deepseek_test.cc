@@ -109,6 +109,38 @@ TEST(Deepseek, LayoutsOfTheFileMakeNoDifference) {
   }
 }
 
+// Some files have the gate's and up's rows of an expert in one tensor.
+TEST(Deepseek, ExpertsMayBeFused) {
+  const Golden golden("deepseek_v3.split.gguf");
+  const std::vector<float> expected = GoldenRunner(golden, LatentForm::kAbsorbed).Feed(golden.ids);
+  AlteredFile file("deepseek_v3.split.gguf");
+  std::vector<std::vector<std::byte>> fused;
+  for (const std::string layer : {"blk.1.", "blk.2."}) {
+    NamedTensor& gate = file.Tensor(layer + "ffn_gate_exps.weight");
+    const std::string up_name = layer + "ffn_up_exps.weight";
+    const TensorView up = file.Tensor(up_name).view;
+    const auto bytes = static_cast<std::size_t>(up.bytes() / up.shape[0]);
+    std::vector<std::byte>& data = fused.emplace_back();
+    for (int64_t expert = 0; expert < up.shape[0]; ++expert) {
+      for (const TensorView& part : {gate.view, up}) {
+        const std::byte* from = part.data + static_cast<std::size_t>(expert) * bytes;
+        data.insert(data.end(), from, from + bytes);
+      }
+    }
+    gate.name = layer + "ffn_gate_up_exps.weight";
+    gate.view.shape[1] *= 2;
+    gate.view.data = data.data();
+    std::erase_if(file.tensors, [&](const NamedTensor& tensor) { return tensor.name == up_name; });
+  }
+  const ModelFile altered = file.Open();
+  const std::unique_ptr<Model> model = BindModel(altered);
+  ModelRunner runner(*model, ReferenceKernels(), CacheType::kF32, 2, kGoldenContext);
+  EXPECT_EQ(runner.Feed(golden.ids), expected);
+
+  file.Tensor("blk.1.ffn_gate_up_exps.weight").view.shape[1] -= 1;
+  EXPECT_THAT(file.BindError(), ::testing::HasSubstr("'blk.1.ffn_gate_up_exps.weight' has shape"));
+}
+
 TEST(Deepseek, CacheHoldsOneLatentPerTokenAndLayer) {
   const Golden golden("deepseek_v3.split.gguf");
   EXPECT_EQ(golden.model->cache_layout(CacheType::kF16).bytes_per_token(), 3 * (16 + 8) * 2);

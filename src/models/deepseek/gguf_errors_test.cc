@@ -51,15 +51,34 @@ TEST(DeepseekErrors, UnknownValuesOfSemanticKeysAreRefusedByName) {
 
 TEST(DeepseekErrors, MissingKeysAreNamed) {
   GgufWith file("deepseek_yarn.split.gguf");
-  for (const std::string key :
-       {"block_count", "embedding_length", "attention.head_count", "attention.head_count_kv",
-        "attention.kv_lora_rank", "attention.key_length", "attention.value_length_mla",
-        "attention.layer_norm_rms_epsilon", "feed_forward_length", "expert_count",
-        "expert_used_count", "expert_feed_forward_length", "expert_weights_scale",
-        "expert_gating_func", "rope.dimension_count", "rope.scaling.factor",
-        "rope.scaling.original_context_length", "rope.scaling.yarn_log_multiplier"}) {
+  for (const std::string key : {"block_count",
+                                "embedding_length",
+                                "attention.head_count",
+                                "attention.head_count_kv",
+                                "attention.kv_lora_rank",
+                                "attention.key_length",
+                                "attention.value_length_mla",
+                                "attention.layer_norm_rms_epsilon",
+                                "feed_forward_length",
+                                "expert_count",
+                                "expert_used_count",
+                                "expert_feed_forward_length",
+                                "expert_weights_scale",
+                                "expert_gating_func",
+                                "expert_weights_norm",
+                                "rope.dimension_count",
+                                "rope.scaling.type",
+                                "rope.scaling.factor",
+                                "rope.scaling.original_context_length",
+                                "rope.scaling.yarn_log_multiplier"}) {
     EXPECT_THAT(file.Without(key), HasSubstr("deepseek2." + key)) << key;
   }
+}
+
+TEST(DeepseekErrors, ScalingWithoutATypeIsRefused) {
+  EXPECT_THAT(GgufWith("deepseek_yarn.split.gguf").With("rope.scaling.type", std::string("none")),
+              HasSubstr("'deepseek2.rope.scaling.type' is 'none', expected a type, since "
+                        "'deepseek2.rope.scaling.factor' is given"));
 }
 
 TEST(DeepseekErrors, ValuesOutOfRangeAreNamed) {

@@ -97,8 +97,10 @@ TEST(DeepseekHfErrors, OtherQuantisationsAreRefusedByName) {
 // V3.1's files say how their scales were rounded; as numbers they are scales like others.
 TEST(DeepseekHfErrors, ScalesOfVersion31AreTaken) {
   AlteredFile file("deepseek_fp8");
-  file.metadata["quantization_config.scale_fmt"] = Text("ue8m0");
-  EXPECT_EQ(file.BindError(), "");
+  for (const char* rounding : {"ue8m0", "float"}) {
+    file.metadata["quantization_config.scale_fmt"] = Text(rounding);
+    EXPECT_EQ(file.BindError(), "");
+  }
 }
 
 TEST(DeepseekHfErrors, WeightsInEightBitsNeedAConfiguration) {

@@ -233,18 +233,31 @@ TEST(DeepseekMtp, CopiesOfEmbeddingAndHeadMayBeLeftOut) {
 }
 
 TEST(DeepseekMtpErrors, MissingTensorsAndWrongShapesAreNamed) {
-  for (const char* name :
-       {"model.layers.2.eh_proj.weight", "model.layers.2.enorm.weight",
-        "model.layers.2.hnorm.weight", "model.layers.2.shared_head.norm.weight",
-        "model.layers.2.self_attn.kv_b_proj.weight", "model.layers.2.mlp.gate.weight"}) {
+  // Some tell the module from one of the model's own layers, and the model alone needs them too.
+  for (const auto& [name, tells] : {std::pair{"model.layers.2.eh_proj.weight", true},
+                                    std::pair{"model.layers.2.enorm.weight", true},
+                                    std::pair{"model.layers.2.hnorm.weight", true},
+                                    std::pair{"model.layers.2.shared_head.norm.weight", false},
+                                    std::pair{"model.layers.2.self_attn.kv_b_proj.weight", false},
+                                    std::pair{"model.layers.2.mlp.gate.weight", false}}) {
     AlteredFile file("deepseek_mtp");
     TensorView& view = file.Tensor(name).view;
     view.shape[0] /= 2;
     EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + std::string(name) + "' has shape"));
     std::erase_if(file.tensors, [&](const NamedTensor& tensor) { return tensor.name == name; });
     EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + std::string(name) + "' is missing"));
-    EXPECT_EQ(file.BindError(), "") << name;
+    EXPECT_EQ(file.BindError(), tells ? file.MtpError() : "") << name;
   }
+}
+
+TEST(DeepseekMtpErrors, ALayerOfTheModelItselfIsNotTakenForOne) {
+  AlteredFile directory("deepseek_v3");
+  directory.metadata["num_hidden_layers"] = int64_t{2};
+  directory.metadata["num_nextn_predict_layers"] = int64_t{1};
+  EXPECT_THAT(directory.BindError(), HasSubstr("'model.layers.2.eh_proj.weight' is missing"));
+  AlteredFile gguf("deepseek_v3.split.gguf");
+  gguf.metadata["deepseek2.nextn_predict_layers"] = int64_t{1};
+  EXPECT_THAT(gguf.BindError(), HasSubstr("'blk.2.nextn.eh_proj.weight' is missing"));
 }
 
 TEST(DeepseekMtpErrors, MoreThanOneModuleIsRefused) {

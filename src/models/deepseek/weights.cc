@@ -167,18 +167,42 @@ void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t 
   }
 }
 
+namespace {
+
+std::string PrefixOf(const ModelFile& file, int64_t layer) {
+  const bool gguf = file.kind() == ModelFileKind::kGguf;
+  return (gguf ? "blk." : "model.layers.") + std::to_string(layer) + ".";
+}
+
+bool HasLayer(const ModelFile& file, int64_t layer) {
+  const std::string prefix = PrefixOf(file, layer);
+  return std::any_of(file.tensors().begin(), file.tensors().end(),
+                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+}
+
+// A layer that predicts a further token is one like the others with these beside it. Without them
+// it is one of the model's own, which a wrong count would leave out.
+void RequirePredictingLayers(const ModelFile& file, const Config& config) {
+  const std::string part = file.kind() == ModelFileKind::kGguf ? "nextn." : "";
+  for (int64_t layer = config.layers; layer < config.layers + config.mtp_layers; ++layer) {
+    if (!HasLayer(file, layer)) continue;
+    const std::string prefix = PrefixOf(file, layer) + part;
+    file.RequireTensor(prefix + "eh_proj.weight", {config.hidden, 2 * config.hidden});
+    file.RequireTensor(prefix + "enorm.weight", {config.hidden});
+    file.RequireTensor(prefix + "hnorm.weight", {config.hidden});
+  }
+}
+
+}  // namespace
+
 Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth) {
+  RequirePredictingLayers(file, config);
   return file.kind() == ModelFileKind::kGguf ? BindGguf(file, config, depth)
                                              : BindHf(file, config, depth);
 }
 
 bool HasMtpWeights(const ModelFile& file, const Config& config) {
-  if (config.mtp_layers == 0) return false;
-  const bool gguf = file.kind() == ModelFileKind::kGguf;
-  const std::string prefix =
-      (gguf ? "blk." : "model.layers.") + std::to_string(config.layers) + ".";
-  return std::any_of(file.tensors().begin(), file.tensors().end(),
-                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+  return config.mtp_layers > 0 && HasLayer(file, config.layers);
 }
 
 MtpWeights BindMtpWeights(const ModelFile& file, const Config& config, BindDepth depth) {

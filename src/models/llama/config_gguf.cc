@@ -64,17 +64,17 @@ void ParseAttention(const ConfigReader& reader, const Family& family, Config& co
 
 void ParseRopeScaling(const ConfigReader& reader, Config& config) {
   RopeSpec& rope = config.rope;
-  const std::string* type = reader.file().String(reader.Key("rope.scaling.type"));
-  if (type == nullptr || *type == "none") return;
-  if (*type == "linear") {
+  const std::string type = ParseGgufScalingType(reader);
+  if (type.empty()) return;
+  if (type == "linear") {
     rope.scaling = RopeScaling::kLinear;
     rope.factor = reader.PositiveOr("rope.scaling.factor", 1.0);
-  } else if (*type == "yarn") {
+  } else if (type == "yarn") {
     ParseGgufYarn(reader, rope);
     rope.attention_factor = reader.PositiveOr("rope.scaling.yarn_attn_factor",
                                               reader.PositiveOr("rope.scaling.attn_factor", 1.0));
   } else {
-    reader.Refuse("rope.scaling.type", QuotedName(*type), "none, linear or yarn");
+    reader.Refuse("rope.scaling.type", QuotedName(type), "none, linear or yarn");
   }
 }
 

@@ -111,6 +111,13 @@ TEST(LlamaErrors, UnknownRopeScalingIsNamed) {
               HasSubstr("'llama.rope.scaling.type' is 'longrope', expected none, linear or yarn"));
 }
 
+TEST(LlamaErrors, RopeScalingWithoutATypeIsRefused) {
+  AlteredFile file("llama_rope_linear.gguf");
+  file.metadata.erase("llama.rope.scaling.type");
+  EXPECT_THAT(file.BindError(), HasSubstr("'llama.rope.scaling.type' is missing, expected a type, "
+                                          "since 'llama.rope.scaling.factor' is given"));
+}
+
 TEST(LlamaErrors, RotationsThatMakeNoSenseAreRefused) {
   AlteredFile file("llama_rope_yarn.gguf");
   file.metadata["llama.rope.scaling.yarn_beta_fast"] = 0.5;

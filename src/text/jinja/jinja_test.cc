@@ -57,12 +57,6 @@ std::vector<TextSpan> Spans(const std::string& source, const OrderedJson& data =
   return Render(Parse(source, "test"), inputs);
 }
 
-std::string TextOf(const std::vector<TextSpan>& spans) {
-  std::string text;
-  for (const TextSpan& span : spans) text += span.text;
-  return text;
-}
-
 // What the template wrote, in parentheses.
 std::string Origins(const std::string& source, const OrderedJson& data) {
   std::string text;
