@@ -8,16 +8,20 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
-PROGRAM = os.environ["FATHOM_PROGRAM"]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from command_line import PROGRAM, Terminal
+
 SECONDS = 240  # for anything, on a machine that is busy
 STEPS = 30
 
@@ -183,6 +187,30 @@ class TrainTest(unittest.TestCase):
         self.assertIn("is there already", done.stdout)
         other = self.changed("other_tokenizer.toml", TOKENIZER, "seed = 5", "seed = 6")
         self.bad(1, "already", "train", "tokenizer", other)
+
+    def test_a_trained_model_thinks_apart_from_its_answer_and_within_its_budget(self):
+        model = self.folder / "pretrain/model"
+        flags = ("-n", 12, "--temp", 0, "--think-budget", 4)
+        reply = json.loads(self.good("run", model, "-p", "What is 3 + 4?", *flags, "--json").stdout)
+        # Beyond the budget only what closes the tag for the model.
+        self.assertIn(reply["usage"]["reasoning_tokens"], range(5, 8))
+        self.assertNotIn("</think>", reply["reasoning"] + reply["text"])
+        thought, answer = reply["reasoning"].strip(), reply["text"].strip()
+        self.assertTrue(thought and answer, reply)
+        off = self.good("run", model, "-p", "What is 3 + 4?", *flags, "--think", "off", "--json")
+        self.assertEqual(json.loads(off.stdout).get("reasoning", ""), "")
+
+        chat = Terminal("chat", model, *flags)
+        chat.wait_for("> ")
+        chat.type("What is 3 + 4?\r")
+        shown = chat.wait_for("no more tokens are allowed").decode().replace("\r\n", "\n")
+        dimmed = "".join(re.findall(r"\x1b\[2m(.*?)\x1b\[0m", shown, re.DOTALL))
+        self.assertIn(thought, dimmed)
+        self.assertIn("\x1b[0m\n\n" + answer, shown)
+        chat.type("/think off\r")
+        chat.wait_for("> ")
+        chat.type("/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
 
     def test_killed_again_and_again_it_ends_as_if_it_had_not_been(self):
         out = self.folder / "killed"
