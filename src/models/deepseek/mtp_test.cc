@@ -233,20 +233,27 @@ TEST(DeepseekMtp, CopiesOfEmbeddingAndHeadMayBeLeftOut) {
 }
 
 TEST(DeepseekMtpErrors, MissingTensorsAndWrongShapesAreNamed) {
-  // Some tell the module from one of the model's own layers, and the model alone needs them too.
-  for (const auto& [name, tells] : {std::pair{"model.layers.2.eh_proj.weight", true},
-                                    std::pair{"model.layers.2.enorm.weight", true},
-                                    std::pair{"model.layers.2.hnorm.weight", true},
-                                    std::pair{"model.layers.2.shared_head.norm.weight", false},
-                                    std::pair{"model.layers.2.self_attn.kv_b_proj.weight", false},
-                                    std::pair{"model.layers.2.mlp.gate.weight", false}}) {
+  struct Part {
+    std::string name;
+    bool tells;  // the module from one of the model's own layers, so that binding needs it too
+  };
+  const Part kParts[] = {
+      {"model.layers.2.eh_proj.weight", true},
+      {"model.layers.2.enorm.weight", true},
+      {"model.layers.2.hnorm.weight", true},
+      {"model.layers.2.shared_head.norm.weight", false},
+      {"model.layers.2.self_attn.kv_b_proj.weight", false},
+      {"model.layers.2.mlp.gate.weight", false},
+  };
+  for (const Part& part : kParts) {
+    const std::string& name = part.name;
     AlteredFile file("deepseek_mtp");
     TensorView& view = file.Tensor(name).view;
     view.shape[0] /= 2;
-    EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + std::string(name) + "' has shape"));
+    EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + name + "' has shape"));
     std::erase_if(file.tensors, [&](const NamedTensor& tensor) { return tensor.name == name; });
-    EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + std::string(name) + "' is missing"));
-    EXPECT_EQ(file.BindError(), tells ? file.MtpError() : "") << name;
+    EXPECT_THAT(file.MtpError(), HasSubstr("tensor '" + name + "' is missing"));
+    EXPECT_EQ(file.BindError(), part.tells ? file.MtpError() : "") << name;
   }
 }
 
