@@ -83,7 +83,7 @@ def main():
     parser.add_argument("files", nargs="+", help="GGUF")
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--exact", type=float, default=2e-3, help="llama.cpp's cache is float16")
+    parser.add_argument("--exact", type=float, default=2e-4, help="llama.cpp's cache is float16")
     options = parser.parse_args()
     llama_cpp.llama_backend_init()
     quiet = llama_cpp.llama_log_callback(lambda *_: None)
