@@ -71,7 +71,8 @@ endif()
 # Declares the library fathom_NAME (a room of docs/architecture.md) and, when tests are built, one
 # test program NAME_test from TESTS, registered with ctest under the label "unit". SOURCES may be
 # compiled several at a time (FATHOM_UNITY), so they share one unnamed namespace; those of APART,
-# which have names there that others have too, never are. COMPUTES: a room whose loops take the time of a run.
+# which have names there that others have too, never are. COMPUTES: a room whose loops take the time
+# of a run.
 function(fathom_library name)
   cmake_parse_arguments(ARG "COMPUTES" "" "SOURCES;APART;DEPS;TESTS;TEST_DEPS" ${ARGN})
   if(ARG_SOURCES)

@@ -145,8 +145,8 @@ ChatEvent EventMaker::Make(TokenEvent&& event) {
   return out;
 }
 
-EngineOptions WithPath(EngineOptions options, const LoadedModel& model) {
-  if (model.file != nullptr) options.model_path = model.file->path().string();
+EngineOptions WithName(EngineOptions options, const LoadedModel& model) {
+  options.model_name = model.name;
   return options;
 }
 
@@ -154,7 +154,7 @@ EngineOptions WithPath(EngineOptions options, const LoadedModel& model) {
 
 struct ChatService::Impl {
   Impl(LoadedModel loaded, const EngineOptions& options)
-      : model(std::move(loaded)), engine(*model.model, WithPath(options, model)) {
+      : model(std::move(loaded)), engine(*model.model, WithName(options, model)) {
     if (model.tokenizer == nullptr) return;
     for (TokenId id = 0; id < model.tokenizer->size(); ++id) {
       longest_token = std::max(longest_token, model.tokenizer->BytesOf(id).size());

@@ -210,7 +210,7 @@ int Bench(const Context& context, const BenchFlags& flags) {
       AvailableMemoryBytes() > (int64_t{4} << 30) ? std::size_t{256} << 20 : std::size_t{64} << 20;
   ThreadPool pool(threads);
   EngineOptions options = BenchEngineOptions(flags, model, cache_type);
-  options.model_path = loaded.file->path().string();
+  options.model_name = loaded.name;
   const std::string hash = LogitsHash(model, kernels, threads, cache_type);
   const double before = MeasureReadBandwidth(pool, probe_bytes);
 

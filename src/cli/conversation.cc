@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/number_text.h"
 #include "base/text.h"
 
 namespace fathom::cli {
@@ -63,13 +64,6 @@ int64_t ParseLimit(std::string_view name, std::string_view text) {
   throw Error(ErrorCode::kInvalidArgument,
               std::string(name) + " must be at least 0, found " + std::string(text),
               "'/set " + std::string(name) + " none' takes the limit away");
-}
-
-template <class T>
-std::string NumberText(T value) {
-  std::array<char, 64> text;
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), result.ptr};
 }
 
 // One row per setting of /set.

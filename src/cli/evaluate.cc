@@ -56,7 +56,7 @@ int RunEvaluate(const Context& context, const EvaluateFlags& flags) {
   }
   const TaskFormat format(*loaded.tokenizer, *loaded.chat_template);
   EngineOptions engine_options = ToEngineOptions(flags.model);
-  engine_options.model_path = loaded.file->path().string();
+  engine_options.model_name = loaded.name;
   Engine engine(*loaded.model, engine_options);
   EvaluationOptions options = flags.options;
   options.extraction = flags.lenient ? Extraction::kLenient : Extraction::kStrict;

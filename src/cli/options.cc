@@ -46,7 +46,7 @@ template <class Integer>
 std::string ToDecimal(std::string& text) {
   Integer number = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec == std::errc::result_out_of_range) return "'" + text + "' is too large a number";
+  if (read.ec == std::errc::result_out_of_range) return "'" + text + "' is out of range";
   if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) {
     return "'" + text + "' is no whole number" + (std::is_unsigned_v<Integer> ? " from 0 on" : "");
   }

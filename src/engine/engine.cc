@@ -49,13 +49,12 @@ bool AllFinite(std::span<const float> values) {
   return greatest < 0x7f800000U;
 }
 
-Error NotFinite(const std::string& path, int64_t position) {
+Error NotFinite(const std::string& model, int64_t position) {
   return {ErrorCode::kInvalidFile,
-          (path.empty() ? "" : path + ": ") +
+          (model.empty() ? "" : model + ": ") +
               "the model computes numbers that are not finite from token " +
               std::to_string(position) + " on",
-          "its weights are damaged or too large: `fathom inspect " +
-              (path.empty() ? "MODEL" : path) + " --check` finds the tensor"};
+          "its weights are damaged or too large: `fathom inspect MODEL --check` finds the tensor"};
 }
 
 // What the exception that is being handled says to whoever asked.
@@ -141,7 +140,7 @@ class Engine::Impl {
  public:
   Impl(const Model& model, const EngineOptions& options)
       : model_(model),
-        model_path_(options.model_path),
+        model_name_(options.model_name),
         settings_(Resolve(model, options)),
         pool_(settings_.threads),
         scratch_(model.ScratchBytes(settings_.limits.step_tokens, settings_.limits.logit_rows,
@@ -523,7 +522,7 @@ class Engine::Impl {
       const int64_t vocabulary = model_.spec().vocabulary;
       Attempt(s, [&] {
         if (!AllFinite({logits, static_cast<std::size_t>(rows * vocabulary)})) {
-          Finish(s, FinishReason::kError, NotFinite(model_path_, first));
+          Finish(s, FinishReason::kError, NotFinite(model_name_, first));
           return;
         }
         if (scoring) ReportScores(s, first, share.tokens, logits);
@@ -661,7 +660,7 @@ class Engine::Impl {
   }
 
   const Model& model_;
-  const std::string model_path_;
+  const std::string model_name_;
   const Settings settings_;
   ThreadPool pool_;
   Scratch scratch_;

@@ -133,7 +133,7 @@ struct EngineOptions {
   LatentForm latent_form = LatentForm::kAbsorbed;  // of models with latent attention
   int64_t max_step_tokens = 512;  // rows of one step: prefill chunks share it with decodes
   int64_t max_sequences = 64;     // running at once; more wait in the queue
-  std::string model_path;         // of the model's file or folder, where errors are to name it
+  std::string model_name;         // for errors; no path, which clients need not know
 };
 
 struct EngineStats {

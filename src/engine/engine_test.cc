@@ -722,10 +722,9 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
       view.data = data.data();
       const ModelFile file = altered.Open();
       const std::unique_ptr<Model> model = BindModel(file);
-      Engine engine(*model, {.kernels = kernels,
-                             .threads = 2,
-                             .context_length = 64,
-                             .model_path = "some/model.gguf"});
+      Engine engine(
+          *model,
+          {.kernels = kernels, .threads = 2, .context_length = 64, .model_name = "some-model"});
       for (const bool scoring : {false, true}) {
         Request request;
         request.prompt = prompt;
@@ -737,8 +736,7 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
         ASSERT_TRUE(reply.done.error.has_value());
         EXPECT_EQ(reply.done.error->code(), ErrorCode::kInvalidFile);
         EXPECT_THAT(reply.done.error->message(),
-                    HasSubstr("some/model.gguf: the model computes numbers that are not finite"));
-        EXPECT_THAT(reply.done.error->hint(), HasSubstr("inspect some/model.gguf --check"));
+                    HasSubstr("some-model: the model computes numbers that are not finite"));
       }
     }
   }

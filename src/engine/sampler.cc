@@ -1,24 +1,16 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
 
+#include "base/number_text.h"
 #include "base/random.h"
 
 namespace fathom {
 namespace {
-
-// The shortest text that reads as this number.
-template <class Number>
-std::string NumberText(Number number) {
-  std::array<char, 64> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
-}
 
 template <class Number>
 void RequireRange(const char* name, Number value, Number low, Number high) {

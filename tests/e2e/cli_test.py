@@ -122,7 +122,7 @@ class Flags(CliTest):
         for seed in ("-1", "0x10", "1.5", ""):
             self.bad(2, fr"--seed.*'{seed}' is no whole number from 0 on", "run", self.tiny, "-p", "x",
                      "--seed", seed)
-        self.bad(2, "--seed.*'18446744073709551616' is too large", "run", self.tiny, "-p", "x", "--seed",
+        self.bad(2, "--seed.*'18446744073709551616' is out of range", "run", self.tiny, "-p", "x", "--seed",
                  "18446744073709551616")
         self.bad(2, "top_p|top-p", "run", self.tiny, "-p", "x", "--top-p", "1.5")
         self.bad(2, "nokernel", "run", self.tiny, "-p", "x", "--kernels", "nokernel")

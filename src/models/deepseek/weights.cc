@@ -81,6 +81,30 @@ void TransposeKeys(const LatentAttentionShape& shape, const Linear& joint, int64
   }
 }
 
+std::string PrefixOf(const ModelFile& file, int64_t layer) {
+  const bool gguf = file.kind() == ModelFileKind::kGguf;
+  return (gguf ? "blk." : "model.layers.") + std::to_string(layer) + ".";
+}
+
+bool HasLayer(const ModelFile& file, int64_t layer) {
+  const std::string prefix = PrefixOf(file, layer);
+  return std::any_of(file.tensors().begin(), file.tensors().end(),
+                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
+}
+
+// A layer that predicts a further token is one like the others with these beside it. Without them
+// it is one of the model's own, which a wrong count would leave out.
+void RequirePredictingLayers(const ModelFile& file, const Config& config) {
+  const std::string part = file.kind() == ModelFileKind::kGguf ? "nextn." : "";
+  for (int64_t layer = config.layers; layer < config.layers + config.mtp_layers; ++layer) {
+    if (!HasLayer(file, layer)) continue;
+    const std::string prefix = PrefixOf(file, layer) + part;
+    file.RequireTensor(prefix + "eh_proj.weight", {config.hidden, 2 * config.hidden});
+    file.RequireTensor(prefix + "enorm.weight", {config.hidden});
+    file.RequireTensor(prefix + "hnorm.weight", {config.hidden});
+  }
+}
+
 }  // namespace
 
 Linear MatrixOf(const TensorView& stack, int64_t index) {
@@ -166,34 +190,6 @@ void CheckMixture(const ModelFile& file, const MixtureWeights& mixture, int64_t 
            "gate and up of experts are multiplied together: both alone, or both in blocks");
   }
 }
-
-namespace {
-
-std::string PrefixOf(const ModelFile& file, int64_t layer) {
-  const bool gguf = file.kind() == ModelFileKind::kGguf;
-  return (gguf ? "blk." : "model.layers.") + std::to_string(layer) + ".";
-}
-
-bool HasLayer(const ModelFile& file, int64_t layer) {
-  const std::string prefix = PrefixOf(file, layer);
-  return std::any_of(file.tensors().begin(), file.tensors().end(),
-                     [&](const NamedTensor& tensor) { return tensor.name.starts_with(prefix); });
-}
-
-// A layer that predicts a further token is one like the others with these beside it. Without them
-// it is one of the model's own, which a wrong count would leave out.
-void RequirePredictingLayers(const ModelFile& file, const Config& config) {
-  const std::string part = file.kind() == ModelFileKind::kGguf ? "nextn." : "";
-  for (int64_t layer = config.layers; layer < config.layers + config.mtp_layers; ++layer) {
-    if (!HasLayer(file, layer)) continue;
-    const std::string prefix = PrefixOf(file, layer) + part;
-    file.RequireTensor(prefix + "eh_proj.weight", {config.hidden, 2 * config.hidden});
-    file.RequireTensor(prefix + "enorm.weight", {config.hidden});
-    file.RequireTensor(prefix + "hnorm.weight", {config.hidden});
-  }
-}
-
-}  // namespace
 
 Weights BindWeights(const ModelFile& file, const Config& config, BindDepth depth) {
   RequirePredictingLayers(file, config);
