@@ -2,8 +2,8 @@
 """Times Fathom beside other programs: their benchmarks run in turn, A B A B, and medians are compared.
 
 Owns: the order of the runs, reading what each benchmark prints, medians and ratios. It times nothing
-itself, and knows no program but `fathom bench --json`, llama.cpp's `llama-bench -o json` and its
-`llama-batched-bench --output-format jsonl`. Memory bandwidth on shared machines changes by half from
+itself, and knows no program but `fathom bench --json`, `fathom plan --json` (what the planner foretells),
+llama.cpp's `llama-bench -o json` and its `llama-batched-bench --output-format jsonl`. Memory bandwidth on shared machines changes by half from
 minute to minute; alternating gives every program the same share of good and bad minutes, and the
 bandwidth that each `fathom bench` measures around itself is printed beside the figures.
 
@@ -33,6 +33,13 @@ def read_fathom(found):
             yield ("decode", m["context"], users), m["decode_tokens_per_second"]
 
 
+def read_plan(found):
+    """What `fathom plan` foretells: its steps of one token."""
+    for step in found["decode"]:
+        if step["tokens"] == 1:
+            yield ("decode", step["tokens_before"], 1), step["tokens_per_second"]
+
+
 def read_llama_bench(found):
     for row in found:
         if row["n_prompt"] and row["n_gen"]:
@@ -60,6 +67,8 @@ def read(output):
     if isinstance(found, dict) and "measurements" in found:
         return dict(read_fathom(found)), [found["read_bandwidth_before"],
                                           found["read_bandwidth_after"]]
+    if isinstance(found, dict) and "decode" in found:
+        return dict(read_plan(found)), []
     if isinstance(found, list):
         return dict(read_llama_bench(found)), []
     rows = []
@@ -68,8 +77,8 @@ def read(output):
             rows.append(json.loads(line))
     if rows and all("speed_tg" in row for row in rows):
         return dict(read_batched_bench(rows)), []
-    raise ValueError("neither fathom bench --json, llama-bench -o json nor llama-batched-bench "
-                     "--output-format jsonl")
+    raise ValueError("not the output of fathom bench --json, fathom plan --json, llama-bench -o json or "
+                     "llama-batched-bench --output-format jsonl")
 
 
 def run(command):
