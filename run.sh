@@ -20,33 +20,43 @@ readonly ADDRESS=127.0.0.1 PORT=8080
 
 port_is_taken() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
 
-# The folder that --data of the arguments names; nothing without it.
+# The folder that the last --data of the arguments names; nothing without it.
 data_argument() {
-  local argument previous=""
+  local argument previous="" found=""
   for argument in "$@"; do
-    [[ $previous != --data ]] || echo "$argument"
-    [[ $argument != --data=* ]] || echo "${argument#--data=}"
+    [[ $previous != --data ]] || found=$argument
+    [[ $argument != --data=* ]] || found=${argument#--data=}
     previous=$argument
   done
+  echo "$found"
+}
+
+# A model file, a model directory, or the name of one that is installed.
+is_a_model() {
+  local models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
+  [[ $1 == *.[Gg][Gg][Uu][Ff] || -f $1/config.json || $1 != */* && -d $models/$1 ]]
 }
 
 # Whether the arguments call for the default model: not when they name another one, nor when the
 # command needs none. Where that cannot be told, fetching it does no harm.
 wants_default_model() {
   local argument previous="" command=""
-  local models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
   for argument in "$@"; do
     case $previous in  # of these the value is no model
-      --data | -p | --prompt | --system | --stop) argument="--value" ;;
+      --data | -p | --prompt | --system | --stop)
+        previous=""
+        continue
+        ;;
     esac
     previous=$argument
     case $argument in
       -h | --help) return 1 ;;
+      --model=*) ! is_a_model "${argument#--model=}" || return 1 ;;
       -* | "") ;;
       *)
         if [[ -z $command ]]; then
           command=$argument
-        elif [[ $argument == *.gguf || $argument != */* && -d $models/$argument ]]; then
+        elif is_a_model "$argument"; then
           return 1
         fi
         ;;

@@ -28,7 +28,7 @@ while (($# > 0)); do
       ;;
     --fuzz-seconds)
       fuzz_seconds=${2:-}
-      [[ $fuzz_seconds =~ ^[0-9]+$ ]] || die "--fuzz-seconds takes a number, not '${2:-}'"
+      [[ $fuzz_seconds =~ ^(0|[1-9][0-9]*)$ ]] || die "--fuzz-seconds takes a number, not '${2:-}'"
       shift 2
       ;;
     -h | --help)

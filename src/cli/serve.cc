@@ -24,13 +24,16 @@ struct ServeFlags {
   ServerOptions server;
 };
 
-// Blocks SIGINT and SIGTERM in this thread and in every thread that is made while it lives, so that
-// only SignalWatch receives them.
+// Blocks SIGINT, SIGTERM and SIGHUP (unless it is ignored, as under nohup) in this thread and in
+// every thread that is made while it lives, so that only SignalWatch receives them.
 class SignalBlock {
  public:
   SignalBlock() {
     ::sigemptyset(&signals_);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&signals_, signal);
+    struct sigaction hang_up = {};
+    CHECK(::sigaction(SIGHUP, nullptr, &hang_up) == 0);
+    if (hang_up.sa_handler != SIG_IGN) ::sigaddset(&signals_, SIGHUP);
     CHECK(::pthread_sigmask(SIG_BLOCK, &signals_, &before_) == 0);
   }
   ~SignalBlock() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -63,7 +66,7 @@ class SignalWatch {
     int signal = 0;
     while (::sigwait(&signals, &signal) == 0 && !leaving_) {
       if (signal == SIGUSR1) continue;
-      if (stopped) ::_exit(signal == SIGTERM ? kExitTerminated : kExitInterrupted);
+      if (stopped) ::_exit(signal == SIGINT ? kExitInterrupted : kExitTerminated);
       stopped = true;
       PrintError("Stopping.\n");
       server.Stop();

@@ -65,8 +65,8 @@ void AddRope(const ModelShape& shape, const std::string& path, KeyList& keys) {
     if (std::abs(rope.attention_factor * YarnMagnitude(rope.factor, 1.0) - 1.0) > kSame) {
       throw Error(ErrorCode::kUnsupported,
                   path +
-                      ": the rope parameters 'mscale' and 'mscale_all_dim' differ, which GGUF "
-                      "cannot say");
+                      ": 'mscale', 'mscale_all_dim' and 'attention_factor' make cosines and sines "
+                      "longer or shorter than 1, which GGUF's deepseek2 cannot say");
     }
     keys.Number("rope.scaling.yarn_log_multiplier", 0.1 * shape.magnitude_all);
   } else if (rope.attention_factor != 1.0) {

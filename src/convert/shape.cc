@@ -94,7 +94,8 @@ ModelShape ParseShape(const ModelFile& config) {
     shape = ShapeOfGrouped(Architecture::kQwen2, qwen2::ParseHfKeys(config));
   } else if (type == "deepseek_v2" || type == "deepseek_v3") {
     shape = ShapeOfDeepSeek(deepseek::ParseHfKeys(config));
-    shape.power_scales = config.Find("quantization_config.scale_fmt") != nullptr;
+    const std::string* rounding = config.String("quantization_config.scale_fmt");
+    shape.power_scales = rounding != nullptr && *rounding == "ue8m0";
   } else {
     config.FailKeyUnsupported("model_type", "is " + QuotedName(type) + ", which is not supported",
                               "supported: llama, qwen2, deepseek_v2, deepseek_v3");

@@ -55,8 +55,8 @@ TEST(ShapeTest, WhatBindingRequiresIsRequired) {
   const Change kChanges[] = {
       {"first_k_dense_replace", std::nullopt, "key 'first_k_dense_replace' is missing"},
       {"n_shared_experts", std::nullopt, "key 'n_shared_experts' is missing"},
-      {"first_k_dense_replace", int64_t{4}, "4 dense layers"},
-      {"kv_lora_rank", int64_t{18}, "latents of 18"},
+      {"first_k_dense_replace", int64_t{4}, "key 'first_k_dense_replace' is 4"},
+      {"kv_lora_rank", int64_t{18}, "key 'kv_lora_rank' is 18"},
   };
   for (const Change& change : kChanges) ExpectNoPlan("deepseek_v3", change);
   ExpectNoPlan("qwen2_untied",

@@ -160,11 +160,12 @@ TEST(SynthDirectoryTest, ScalesArePowersOfTwoWhereTheConfigSaysSo) {
   std::stringstream text;
   text << std::ifstream(kGoldens / "deepseek_fp8" / "config.json").rdbuf();
   OrderedJson config = ParseOrderedJson(text.str(), "config.json");
-  for (const bool powers : {false, true}) {
-    if (powers) config["quantization_config"]["scale_fmt"] = "ue8m0";
+  for (const std::string rounding : {"", "float", "ue8m0"}) {
+    const bool powers = rounding == "ue8m0";
+    if (!rounding.empty()) config["quantization_config"]["scale_fmt"] = rounding;
     const fs::path shape = folder / "config.json";
     std::ofstream(shape) << config.dump();
-    const fs::path path = folder / (powers ? "powers" : "any");
+    const fs::path path = folder / ("scales" + rounding);
     WriteSyntheticDirectory({.shape = shape.string(), .type = Format::kF8_E4M3, .threads = 1},
                             path);
     const ModelFile file = OpenHuggingFaceDirectory(path);

@@ -270,18 +270,22 @@ class Engine::Impl {
     std::erase_if(waiting_, drop);
   }
 
+  enum class Start : uint8_t { kStarted, kNoRoom, kAwaitsPrefix, kFailed };
+
   void Admit() {
-    while (!waiting_.empty() &&
+    std::size_t next = 0;
+    while (next < waiting_.size() &&
            running_.size() < static_cast<std::size_t>(settings_.max_sequences)) {
-      Sequence& s = *waiting_.front();
-      bool started = false;
-      Attempt(s, [&] { started = TryStart(s); });
-      if (started) {
-        running_.push_back(std::move(waiting_.front()));
-      } else if (!s.over()) {
-        return;
+      Sequence& s = *waiting_[next];
+      Start start = Start::kFailed;
+      Attempt(s, [&] { start = TryStart(s); });
+      if (start == Start::kNoRoom) return;
+      if (start == Start::kAwaitsPrefix) {
+        ++next;
+        continue;
       }
-      waiting_.erase(waiting_.begin());
+      if (start == Start::kStarted) running_.push_back(std::move(waiting_[next]));
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(next));
     }
   }
 
@@ -313,17 +317,15 @@ class Engine::Impl {
 
   // Finds what of the tokens is cached already and makes sure that the rest fits. A sequence that
   // was set aside comes through here again, with its reply so far.
-  bool TryStart(Sequence& s) {
+  Start TryStart(Sequence& s) {
     // What may run out of memory comes first, while there is nothing to be undone.
     if (s.tokens.empty()) Prepare(s);
+    if (IsBeingEvaluated(s.request.cache_key, Reusable(s))) return Start::kAwaitsPrefix;
     MakeRoom(s);
     s.node = cache_.OpenRoot(s.request.cache_key);
     const NoAllocationScope guard;
     s.pages.clear();
-    // The last token is always evaluated: its logits are wanted. Scoring wants those of all.
-    const std::span<const int32_t> reusable = s.request.score_prompt
-                                                  ? std::span<const int32_t>()
-                                                  : std::span(s.tokens).first(s.tokens.size() - 1);
+    const std::span<const int32_t> reusable = Reusable(s);
     const PageCache::Node root = s.node;
     s.node = cache_.MatchFullPages(root, reusable, s.pages);
     cache_.Unpin(root);
@@ -334,7 +336,7 @@ class Engine::Impl {
     if (missing > cache_.available() - PromisedPages() && !running_.empty()) {
       cache_.Unpin(s.node);
       s.node = PageCache::kNone;
-      return false;
+      return Start::kNoRoom;
     }
     ReusePartialPage(s, reusable.subspan(static_cast<std::size_t>(s.evaluated)));
     s.page_data.clear();
@@ -344,7 +346,24 @@ class Engine::Impl {
       s.usage.queue_seconds = s.started_at - s.submitted_at;
       s.usage.cached_tokens = s.evaluated;
     }
-    return true;
+    return Start::kStarted;
+  }
+
+  // The last token is always evaluated: its logits are wanted. Scoring wants those of all.
+  static std::span<const int32_t> Reusable(const Sequence& s) {
+    if (s.request.score_prompt) return {};
+    return std::span(s.tokens).first(s.tokens.size() - 1);
+  }
+
+  // Whether a running sequence will soon have evaluated a full page of these tokens: who waits for
+  // it shares the page, where both would do the same work beside each other.
+  bool IsBeingEvaluated(const std::string& cache_key, std::span<const int32_t> tokens) const {
+    return std::any_of(running_.begin(), running_.end(), [&](const SequencePtr& r) {
+      if (r->request.cache_key != cache_key) return false;
+      const auto [end, ignored] =
+          std::mismatch(tokens.begin(), tokens.end(), r->tokens.begin(), r->tokens.end());
+      return (end - tokens.begin()) / kPageTokens > r->shared_pages;
+    });
   }
 
   // Pages that running sequences were admitted for and have not taken yet.

@@ -14,6 +14,7 @@
 #include <new>
 #include <sstream>
 #include <thread>
+#include <tuple>
 
 #include "base/allocation_guard.h"
 #include "base/json.h"
@@ -196,6 +197,68 @@ TEST_F(EngineTest, AnEqualPromptIsReusedButForItsLastToken) {
   const Reply second(RunToCompletion(engine, Make(Prompt(0, 64), 10)));
   EXPECT_EQ(second.done.usage.cached_tokens, 63);
   EXPECT_EQ(second.ids, first.ids);
+}
+
+// Keeps the engine at its first token until it is let go, so that what is submitted meanwhile
+// arrives together.
+class Held {
+ public:
+  Held(Engine& engine, Request request) {
+    engine.Submit(std::move(request), [this](TokenEvent&& event) {
+      if (event.kind == TokenEvent::Kind::kDone) return;
+      reached_.set_value();
+      released_.get_future().wait();
+    });
+    reached_.get_future().wait();
+  }
+  void Release() { released_.set_value(); }
+
+ private:
+  std::promise<void> reached_, released_;
+};
+
+TEST_F(EngineTest, APromptThatManyAskAtOnceIsEvaluatedOnce) {
+  const std::vector<int32_t> prompt = Prompt(0, 100);  // three full pages and four tokens
+  const auto request = [&](uint64_t seed) {
+    return Make(prompt, 6, {.temperature = 1.0, .seed = seed});
+  };
+  std::vector<std::vector<int32_t>> alone;
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    Engine engine(*model_, Options());
+    alone.push_back(Reply(RunToCompletion(engine, request(seed))).ids);
+  }
+  Engine engine(*model_, Options());
+  Request other = Make(Prompt(40, 2), 1);
+  other.cache_key = "other";
+  Held held(engine, std::move(other));
+  Collector replies;
+  for (uint64_t seed = 0; seed < 8; ++seed) replies.Submit(engine, request(seed));
+  held.Release();
+  replies.WaitForAll();
+  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(replies.Take(i).ids, alone[i]);
+  while (engine.stats().running > 0) std::this_thread::yield();
+  EXPECT_LE(engine.stats().prompt_tokens, 2 + 100 + 7 * 4);
+}
+
+TEST_F(EngineTest, WhoWaitsForAPrefixHoldsNobodyUp) {
+  EngineOptions options = Options();
+  options.max_sequences = 4;
+  options.max_step_tokens = 8;
+  Engine engine(*model_, options);
+  Held held(engine, Make(Prompt(40, 2), 1));
+  std::mutex mutex;
+  std::string order;
+  std::promise<void> all;
+  for (const auto& [name, from, count] :
+       {std::tuple{'a', 0, 100}, std::tuple{'b', 0, 100}, std::tuple{'c', 60, 5}}) {
+    engine.Submit(Make(Prompt(from, count), 1), [&, name = name](TokenEvent&& event) {
+      const std::lock_guard lock(mutex);
+      if (event.kind == TokenEvent::Kind::kDone && (order += name).size() == 3) all.set_value();
+    });
+  }
+  held.Release();
+  all.get_future().wait();
+  EXPECT_EQ(order, "acb");
 }
 
 TEST_F(EngineTest, CacheKeysKeepPrefixesApart) {

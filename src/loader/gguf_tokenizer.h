@@ -1,8 +1,8 @@
-// A tokenizer, and advice on sampling, as GGUF's keys: the inverse of what the loader reads, for
-// files that are written.
+// A tokenizer as GGUF's keys, read and written; and advice on sampling, written.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +12,10 @@
 #include "text/tokenizer.h"
 
 namespace fathom {
+
+// Nothing where "tokenizer.ggml.model" is absent, "none" or "no_vocab". Throws Error that names the
+// file and the key for one that is broken or not supported.
+std::optional<TokenizerSpec> GgufTokenizerSpecOf(const ModelFile& file);
 
 // "tokenizer.ggml.*" and "tokenizer.chat_template" for a model whose embedding has `rows` rows; ids
 // beyond the tokenizer's are named as unused padding. `path` is for messages. Throws

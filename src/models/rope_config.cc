@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace fathom {
 namespace {
@@ -20,6 +21,8 @@ constexpr auto kKeys =
     std::to_array<std::string_view>({"max_position_embeddings", "original_max_position_embeddings",
                                      "partial_rotary_factor", kParameters, kScaling, "rope_theta"});
 constexpr int64_t kMaxPositions = int64_t{1} << 40;
+constexpr double kMostMscale = 10;  // published: 0.4 to 1; GGUF has room for as much
+constexpr double kMostAttentionFactor = 1000;
 constexpr double kDefaultBase = 10000.0;  // RotaryEmbeddingConfigMixin.default_theta
 
 // Equal as numbers where both are numbers.
@@ -68,6 +71,11 @@ class Parameters {
   double PositiveOrNone(const std::string& name) const {
     const bool none = !keys_.contains(name) || file_.Number(KeyOf(name)) == 0.0;
     return none ? 0 : Positive(name);
+  }
+  void ExpectAtMost(const std::string& name, double value, double most) const {
+    if (value > most) {
+      Fail(name, "is " + NumberText(value) + ", expected at most " + NumberText(most));
+    }
   }
   int64_t CountOr(const std::string& name, int64_t absent) const {
     return keys_.contains(name) ? reader_.Count(KeyOf(name), kMaxPositions) : absent;
@@ -173,9 +181,13 @@ void ParseYarn(const Parameters& parameters, int64_t positions, HfRope& rope) {
   const auto magnitude = [&](double scale) { return YarnMagnitude(spec.factor, scale); };
   const double scale = parameters.PositiveOrNone("mscale");
   const double scale_all = parameters.PositiveOrNone("mscale_all_dim");
+  parameters.ExpectAtMost("mscale", scale, kMostMscale);
+  parameters.ExpectAtMost("mscale_all_dim", scale_all, kMostMscale);
   const double usual =
       scale > 0 && scale_all > 0 ? magnitude(scale) / magnitude(scale_all) : magnitude(1.0);
-  spec.attention_factor = parameters.PositiveOr("attention_factor", usual) / magnitude(1.0);
+  const double attention_factor = parameters.PositiveOr("attention_factor", usual);
+  parameters.ExpectAtMost("attention_factor", attention_factor, kMostAttentionFactor);
+  spec.attention_factor = attention_factor / magnitude(1.0);
   const double reached = spec.factor * static_cast<double>(spec.original_context);
   if (reached < static_cast<double>(kMaxPositions)) {
     rope.context_length = std::max(positions, static_cast<int64_t>(reached));
@@ -230,8 +242,9 @@ HfRope ParseHfRope(const ConfigReader& reader, int64_t rotary_dim, int64_t posit
     parameters.Fail("rope_theta",
                     "is " + std::to_string(rope.spec.base) + ", expected more than 1");
   }
-  if (parameters.PositiveOr("partial_rotary_factor", 1.0) != 1.0) {
-    parameters.Fail("partial_rotary_factor", "is not 1, and heads are rotated as a whole here");
+  if (const double part = parameters.PositiveOr("partial_rotary_factor", 1.0); part != 1.0) {
+    parameters.Fail("partial_rotary_factor",
+                    "is " + NumberText(part) + ", expected 1: heads are rotated as a whole");
   }
   const std::string type = parameters.Type();
   if (type == "default") {

@@ -524,7 +524,7 @@ class Serve(CliTest):
         return process, re.search(r"http://\S+", line).group()
 
     def test_listens_and_stops_in_order(self):
-        for stop in (signal.SIGINT, signal.SIGTERM):
+        for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process, url = self.start("--port", "0")
             with urllib.request.urlopen(url + "health", timeout=SECONDS) as reply:
                 self.assertEqual(reply.status, 200)

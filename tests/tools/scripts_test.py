@@ -194,9 +194,15 @@ class RunScriptTest(ScriptCase):
 
     def test_the_default_model_is_fetched_only_where_it_is_used(self):
         (self.data / "fathom" / "models" / "mine").mkdir(parents=True)
+        directory = self.folder / "a directory"
+        directory.mkdir()
+        (directory / "config.json").write_text("{}")
         for arguments in (["list"], ["inspect", "x.gguf"], ["--help"], ["run", "x.gguf", "-p", "x"],
                           ["serve", "../x.gguf"], ["chat", "--help"], ["bench", "mine"],
-                          ["--data", str(self.data), "list"], ["run", "-p", "x", "y.gguf"]):
+                          ["--data", str(self.data), "list"], ["run", "-p", "x", "y.gguf"],
+                          ["run", "--model=x.GGUF"], ["run", "-m", "x.gguf", "-p", "x"],
+                          ["serve", "--model", "mine"], ["chat", str(directory)],
+                          ["run", "--model=" + str(directory), "-p", "x"]):
             result = self.run_script(*arguments)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertFalse(self.model.exists(), arguments)
@@ -211,11 +217,12 @@ class RunScriptTest(ScriptCase):
     def test_the_default_model_goes_where_the_arguments_say(self):
         for arguments in (["serve", "--data", str(self.data / "a b")],
                           ["--data=" + str(self.data / "c"), "run", "-p", "what is a .gguf"],
-                          ["--data", str(self.data / "d"), "chat", "--system", "x.gguf"]):
+                          ["--data", str(self.data / "d"), "chat", "--system", "x.gguf"],
+                          ["run", "-p", "x", "--data", str(self.data), "--data=" + str(self.data / "e")]):
             result = self.run_script(*arguments)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertFalse(self.model.exists())
-        for name in ("a b", "c", "d"):
+        for name in ("a b", "c", "d", "e"):
             self.assertEqual(len(list((self.data / name / "models").glob("*/*.gguf"))), 1)
 
     # ---- What can be missing ---------------------------------------------------------------------
@@ -402,7 +409,7 @@ class TestScriptTest(ScriptCase):
         for wrong in (["memory"], ["Address"], [""], []):
             found = wrong[0] if wrong else ""
             self.assert_refused(f"--sanitize takes address or thread, not '{found}'", "--sanitize", *wrong)
-        for wrong in (["x"], ["-1"], ["1.5"], ["20s"], [""], []):
+        for wrong in (["x"], ["-1"], ["1.5"], ["20s"], ["08"], [""], []):
             found = wrong[0] if wrong else ""
             self.assert_refused(f"--fuzz-seconds takes a number, not '{found}'", "--fuzz-seconds", *wrong)
 
