@@ -199,8 +199,7 @@ TEST_F(EngineTest, AnEqualPromptIsReusedButForItsLastToken) {
   EXPECT_EQ(second.ids, first.ids);
 }
 
-// Keeps the engine at its first token until it is let go, so that what is submitted meanwhile
-// arrives together.
+// Keeps the engine busy until it is let go: what is submitted meanwhile arrives together.
 class Held {
  public:
   Held(Engine& engine, Request request) {
@@ -218,24 +217,16 @@ class Held {
 };
 
 TEST_F(EngineTest, APromptThatManyAskAtOnceIsEvaluatedOnce) {
-  const std::vector<int32_t> prompt = Prompt(0, 100);  // three full pages and four tokens
-  const auto request = [&](uint64_t seed) {
-    return Make(prompt, 6, {.temperature = 1.0, .seed = seed});
-  };
-  std::vector<std::vector<int32_t>> alone;
-  for (uint64_t seed = 0; seed < 8; ++seed) {
-    Engine engine(*model_, Options());
-    alone.push_back(Reply(RunToCompletion(engine, request(seed))).ids);
-  }
+  const auto request = [&] { return Make(Prompt(0, 100), 6); };  // three full pages and a bit
+  Engine apart(*model_, Options());
+  const Reply alone(RunToCompletion(apart, request()));
   Engine engine(*model_, Options());
-  Request other = Make(Prompt(40, 2), 1);
-  other.cache_key = "other";
-  Held held(engine, std::move(other));
+  Held held(engine, Make(Prompt(40, 2), 1));
   Collector replies;
-  for (uint64_t seed = 0; seed < 8; ++seed) replies.Submit(engine, request(seed));
+  for (int i = 0; i < 8; ++i) replies.Submit(engine, request());
   held.Release();
   replies.WaitForAll();
-  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_EQ(replies.Take(i).ids, alone[i]);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(replies.Take(i).ids, alone.ids);
   while (engine.stats().running > 0) std::this_thread::yield();
   EXPECT_LE(engine.stats().prompt_tokens, 2 + 100 + 7 * 4);
 }
