@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzzer of build/fuzz, or the named ones, for a while each.
+# Runs every built fuzzer, or the named ones, for a while each.
 #
 #   tools/run_fuzzers.sh SECONDS [NAME...]
 #
