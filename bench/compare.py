@@ -2,10 +2,11 @@
 """Times Fathom beside other programs: their benchmarks run in turn, A B A B, and medians are compared.
 
 Owns: the order of the runs, reading what each benchmark prints, medians and ratios. It times nothing
-itself, and knows no program but `fathom bench --json`, `fathom plan --json` (what the planner foretells),
-llama.cpp's `llama-bench -o json` and its `llama-batched-bench --output-format jsonl`. Memory bandwidth on shared machines changes by half from
-minute to minute; alternating gives every program the same share of good and bad minutes, and the
-bandwidth that each `fathom bench` measures around itself is printed beside the figures.
+itself, and knows no program but `fathom bench --json`, `fathom plan --json` (what the planner
+foretells), llama.cpp's `llama-bench -o json` and its `llama-batched-bench --output-format jsonl`.
+Memory bandwidth on shared machines changes by half from minute to minute; alternating gives every
+program the same share of good and bad minutes, and the bandwidth that each `fathom bench` measures
+around itself is printed beside the figures.
 
     bench/compare.py --rounds 5 \\
       --run 'fathom=build/release/fathom bench MODEL --contexts 128,512 --json' \\

@@ -65,7 +65,8 @@ class SignalWatch {
     bool stopped = false;
     int signal = 0;
     while (::sigwait(&signals, &signal) == 0 && !leaving_) {
-      if (signal == SIGUSR1) continue;
+      // A shell sends SIGHUP when its terminal closes, and the kernel another one when it has gone.
+      if (signal == SIGUSR1 || (stopped && signal == SIGHUP)) continue;
       if (stopped) ::_exit(signal == SIGINT ? kExitInterrupted : kExitTerminated);
       stopped = true;
       PrintError("Stopping.\n");

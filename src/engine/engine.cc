@@ -355,14 +355,20 @@ class Engine::Impl {
     return std::span(s.tokens).first(s.tokens.size() - 1);
   }
 
-  // Whether a running sequence will soon have evaluated a full page of these tokens: who waits for
-  // it shares the page, where both would do the same work beside each other.
+  // Whether the next full page that a running sequence will have evaluated begins these tokens,
+  // too: waiting for it is cheaper than evaluating it twice. Nobody waits for a sequence that is
+  // scored: that one evaluates what is cached already, and few rows in a step.
   bool IsBeingEvaluated(const std::string& cache_key, std::span<const int32_t> tokens) const {
     return std::any_of(running_.begin(), running_.end(), [&](const SequencePtr& r) {
-      if (r->request.cache_key != cache_key) return false;
-      const auto [end, ignored] =
-          std::mismatch(tokens.begin(), tokens.end(), r->tokens.begin(), r->tokens.end());
-      return (end - tokens.begin()) / kPageTokens > r->shared_pages;
+      if (r->request.score_prompt || r->request.cache_key != cache_key) return false;
+      const auto begin = static_cast<std::size_t>(r->shared_pages * kPageTokens);
+      const std::size_t end = begin + kPageTokens;
+      if (tokens.size() < end || r->tokens.size() < end) return false;
+      const std::span<const int32_t> theirs(r->tokens);
+      const auto equal = [&](std::size_t from, std::size_t count) {
+        return std::ranges::equal(tokens.subspan(from, count), theirs.subspan(from, count));
+      };
+      return equal(begin, kPageTokens) && equal(0, begin);  // the later ones differ more often
     });
   }
 
@@ -690,7 +696,7 @@ class Engine::Impl {
   ExecContext context_;
 
   std::vector<SequencePtr> running_;  // oldest first
-  std::vector<SequencePtr> waiting_;  // the next one first; room for all that may wait
+  std::vector<SequencePtr> waiting_;  // oldest first; room for all that may wait
   std::vector<SequenceDemand> demands_;
   std::vector<StepShare> plan_;
   std::vector<int32_t> step_tokens_;

@@ -87,7 +87,7 @@ struct Usage {
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompt: taken from the cache, not evaluated
   int64_t completion_tokens = 0;
-  double queue_seconds = 0;    // submit to first work
+  double queue_seconds = 0;    // submit to first work, waiting for a prefix of others included
   double prefill_seconds = 0;  // first work to first token
   double decode_seconds = 0;   // first token to last
 };
@@ -137,7 +137,7 @@ struct EngineOptions {
 };
 
 struct EngineStats {
-  int64_t running = 0, waiting = 0;
+  int64_t running = 0, waiting = 0;  // waiting: for a place, for pages, or for a prefix of others
   int64_t pages_total = 0, pages_used = 0, pages_cached = 0;  // used: by running requests
   int64_t page_tokens = kPageTokens;
   int64_t cache_bytes = 0;

@@ -5,123 +5,22 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <new>
-#include <sstream>
 #include <thread>
-#include <tuple>
 
 #include "base/allocation_guard.h"
-#include "base/json.h"
 #include "engine/test_allocation_count.h"
-#include "formats/gguf.h"
+#include "engine/test_engine.h"
 #include "models/testing/altered_file.h"
 
 namespace fathom {
 namespace {
 
 using ::testing::HasSubstr;
-
-const std::filesystem::path kGoldens =
-    std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/goldens/model";
-
-// A tiny model with its reference results; the one golden every engine test runs on.
-class EngineTest : public ::testing::Test {
- protected:
-  EngineTest() : file_(OpenGguf(kGoldens / "llama_gqa.gguf")), model_(BindModel(file_)) {
-    std::ifstream stream(kGoldens / "llama_gqa.json");
-    std::stringstream text;
-    text << stream.rdbuf();
-    golden_ = ParseJson(text.str(), "golden");
-    ids_ = golden_.at("ids").get<std::vector<int32_t>>();
-  }
-
-  std::vector<int32_t> Prompt(std::size_t from, std::size_t count) const {
-    return {ids_.begin() + static_cast<std::ptrdiff_t>(from),
-            ids_.begin() + static_cast<std::ptrdiff_t>(from + count)};
-  }
-
-  EngineOptions Options(const KernelTable& kernels = ReferenceKernels()) const {
-    return {.kernels = &kernels, .threads = 2, .context_length = 256};
-  }
-
-  static Request Make(std::vector<int32_t> prompt, int64_t max_tokens,
-                      SamplingParams sampling = {}) {
-    Request request;
-    request.prompt = std::move(prompt);
-    request.max_tokens = max_tokens;
-    request.sampling = sampling;
-    return request;
-  }
-
-  ModelFile file_;
-  std::unique_ptr<Model> model_;
-  Json golden_;
-  std::vector<int32_t> ids_;
-};
-
-// What came back of one request.
-struct Reply {
-  std::vector<int32_t> ids;
-  std::vector<float> prompt_logprobs;
-  TokenEvent done;
-
-  explicit Reply(std::vector<TokenEvent> events) {
-    EXPECT_FALSE(events.empty());
-    for (TokenEvent& event : events) {
-      if (event.kind == TokenEvent::Kind::kToken) ids.push_back(event.id);
-      if (event.kind == TokenEvent::Kind::kPrompt && event.logprob) {
-        prompt_logprobs.push_back(*event.logprob);
-      }
-    }
-    EXPECT_EQ(events.back().kind, TokenEvent::Kind::kDone);
-    done = std::move(events.back());
-  }
-};
-
-// Collects the replies of many requests that run together.
-class Collector {
- public:
-  std::shared_ptr<Ticket> Submit(Engine& engine, Request request) {
-    const std::size_t index = [&] {
-      const std::lock_guard lock(mutex_);
-      events_.emplace_back();
-      return events_.size() - 1;
-    }();
-    return engine.Submit(std::move(request), [this, index](TokenEvent&& event) {
-      const std::lock_guard lock(mutex_);
-      if (event.kind == TokenEvent::Kind::kDone) ++done_;
-      events_[index].push_back(std::move(event));
-      changed_.notify_all();
-    });
-  }
-
-  template <class Condition>
-  void WaitUntil(Condition condition) {
-    std::unique_lock lock(mutex_);
-    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), condition));
-  }
-  void WaitForAll() {
-    WaitUntil([&] { return done_ == events_.size(); });
-  }
-  std::size_t EventCount(std::size_t index) const { return events_[index].size(); }
-
-  Reply Take(std::size_t index) {
-    const std::lock_guard lock(mutex_);
-    return Reply(std::move(events_[index]));
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::vector<TokenEvent>> events_;
-  std::size_t done_ = 0;
-};
 
 TEST_F(EngineTest, GreedyReplyIsTheReferences) {
   Engine engine(*model_, Options());
@@ -173,91 +72,6 @@ TEST_F(EngineTest, SixteenTogetherEqualSixteenAlone) {
       EXPECT_EQ(collector.Take(i).ids, alone[i]) << kernels->name << ", request " << i;
     }
   }
-}
-
-TEST_F(EngineTest, ASecondTurnEvaluatesOnlyWhatIsNew) {
-  Engine engine(*model_, Options());
-  const std::vector<int32_t> first = Prompt(0, 50);
-  const Reply reply(RunToCompletion(engine, Make(first, 21)));
-  std::vector<int32_t> second = first;
-  second.insert(second.end(), reply.ids.begin(), reply.ids.end());
-  const std::vector<int32_t> more = Prompt(60, 9);
-  second.insert(second.end(), more.begin(), more.end());
-  const Reply follow_up(RunToCompletion(engine, Make(second, 20)));
-  // The last reply token was sampled but never evaluated.
-  EXPECT_EQ(follow_up.done.usage.cached_tokens, 50 + 20);
-
-  Engine fresh(*model_, Options());
-  EXPECT_EQ(Reply(RunToCompletion(fresh, Make(second, 20))).ids, follow_up.ids);
-}
-
-TEST_F(EngineTest, AnEqualPromptIsReusedButForItsLastToken) {
-  Engine engine(*model_, Options());
-  const Reply first(RunToCompletion(engine, Make(Prompt(0, 64), 10)));
-  const Reply second(RunToCompletion(engine, Make(Prompt(0, 64), 10)));
-  EXPECT_EQ(second.done.usage.cached_tokens, 63);
-  EXPECT_EQ(second.ids, first.ids);
-}
-
-// Keeps the engine busy until it is let go: what is submitted meanwhile arrives together.
-class Held {
- public:
-  Held(Engine& engine, Request request) {
-    engine.Submit(std::move(request), [this](TokenEvent&& event) {
-      if (event.kind == TokenEvent::Kind::kDone) return;
-      reached_.set_value();
-      released_.get_future().wait();
-    });
-    reached_.get_future().wait();
-  }
-  void Release() { released_.set_value(); }
-
- private:
-  std::promise<void> reached_, released_;
-};
-
-TEST_F(EngineTest, APromptThatManyAskAtOnceIsEvaluatedOnce) {
-  const auto request = [&] { return Make(Prompt(0, 100), 6); };  // three full pages and a bit
-  Engine apart(*model_, Options());
-  const Reply alone(RunToCompletion(apart, request()));
-  Engine engine(*model_, Options());
-  Held held(engine, Make(Prompt(40, 2), 1));
-  Collector replies;
-  for (int i = 0; i < 8; ++i) replies.Submit(engine, request());
-  held.Release();
-  replies.WaitForAll();
-  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(replies.Take(i).ids, alone.ids);
-  while (engine.stats().running > 0) std::this_thread::yield();
-  EXPECT_LE(engine.stats().prompt_tokens, 2 + 100 + 7 * 4);
-}
-
-TEST_F(EngineTest, WhoWaitsForAPrefixHoldsNobodyUp) {
-  EngineOptions options = Options();
-  options.max_sequences = 4;
-  options.max_step_tokens = 8;
-  Engine engine(*model_, options);
-  Held held(engine, Make(Prompt(40, 2), 1));
-  std::mutex mutex;
-  std::string order;
-  std::promise<void> all;
-  for (const auto& [name, from, count] :
-       {std::tuple{'a', 0, 100}, std::tuple{'b', 0, 100}, std::tuple{'c', 60, 5}}) {
-    engine.Submit(Make(Prompt(from, count), 1), [&, name = name](TokenEvent&& event) {
-      const std::lock_guard lock(mutex);
-      if (event.kind == TokenEvent::Kind::kDone && (order += name).size() == 3) all.set_value();
-    });
-  }
-  held.Release();
-  all.get_future().wait();
-  EXPECT_EQ(order, "acb");
-}
-
-TEST_F(EngineTest, CacheKeysKeepPrefixesApart) {
-  Engine engine(*model_, Options());
-  RunToCompletion(engine, Make(Prompt(0, 64), 4));
-  Request other = Make(Prompt(0, 64), 4);
-  other.cache_key = "somebody else";
-  EXPECT_EQ(Reply(RunToCompletion(engine, std::move(other))).done.usage.cached_tokens, 0);
 }
 
 // A cache far too small for all: sequences are set aside and finish with the same replies.
@@ -515,11 +329,7 @@ TEST_F(EngineTest, StatsAddUp) {
   Engine engine(*model_, Options());
   RunToCompletion(engine, Make(Prompt(0, 64), 10));
   RunToCompletion(engine, Make(Prompt(0, 64), 10));
-  // The last events are sent just before the numbers are published.
-  for (int i = 0; i < 1000 && engine.stats().running > 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  const EngineStats stats = engine.stats();
+  const EngineStats stats = StatsWhenIdle(engine);
   EXPECT_EQ(stats.generated_tokens, 20);
   EXPECT_EQ(stats.prompt_tokens, 65);
   EXPECT_EQ(stats.cached_tokens, 63);

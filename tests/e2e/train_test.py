@@ -356,8 +356,8 @@ class TrainTest(unittest.TestCase):
         out = self.folder / "shape"
         for change, pattern in (
                 ({"hiden_size": 3}, "hiden_size"),
-                ({"num_experts_per_tok": 9}, "key 'num_experts_per_tok' is 9, "),
-                ({"n_group": 3}, "'n_group' 3, "),
+                ({"num_experts_per_tok": 9}, "key 'num_experts_per_tok' makes no sense"),
+                ({"n_group": 3}, "key 'n_group' makes no sense"),
                 ({"qk_rope_head_dim": 7}, "key 'qk_rope_head_dim' is 7, expected an even number"),
                 ({"vocab_size": 300}, "the tokenizer has 400 tokens"),
                 ({"model_type": "gpt2"}, "'model_type' is 'gpt2'"),

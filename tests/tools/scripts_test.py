@@ -200,7 +200,7 @@ class RunScriptTest(ScriptCase):
         for arguments in (["list"], ["inspect", "x.gguf"], ["--help"], ["run", "x.gguf", "-p", "x"],
                           ["serve", "../x.gguf"], ["chat", "--help"], ["bench", "mine"],
                           ["--data", str(self.data), "list"], ["run", "-p", "x", "y.gguf"],
-                          ["run", "--model=x.GGUF"], ["run", "-m", "x.gguf", "-p", "x"],
+                          ["run", "--model=x.gguf"], ["run", "-m", "x.gguf", "-p", "x"],
                           ["serve", "--model", "mine"], ["chat", str(directory)],
                           ["run", "--model=" + str(directory), "-p", "x"]):
             result = self.run_script(*arguments)
@@ -208,9 +208,10 @@ class RunScriptTest(ScriptCase):
             self.assertFalse(self.model.exists(), arguments)
 
     def test_the_default_model_is_fetched_for_commands_that_fall_back_to_it(self):
-        for command in ("inspect", "plan", "tokenize", "evaluate"):
+        (self.data / "fathom" / "models").mkdir(parents=True)
+        for command in (["inspect"], ["plan"], ["tokenize"], ["evaluate"], ["run", "--model="]):
             with self.subTest(command):
-                self.assertEqual(self.run_script(command).returncode, 0)
+                self.assertEqual(self.run_script(*command).returncode, 0)
                 self.assertTrue(self.model.exists())
                 self.model.unlink()
 

@@ -86,7 +86,7 @@ TEST(DeepseekErrors, ValuesOutOfRangeAreNamed) {
   EXPECT_THAT(file.With("block_count", int64_t{0}), HasSubstr("expected 1 to"));
   EXPECT_THAT(file.With("expert_count", int64_t{1} << 40), HasSubstr("expected 1 to 1024"));
   EXPECT_THAT(file.With("expert_used_count", int64_t{13}),
-              HasSubstr("key 'deepseek2.expert_used_count' is 13, 'deepseek2.expert_count' 12"));
+              HasSubstr("key 'deepseek2.expert_used_count' makes no sense"));
   EXPECT_THAT(file.With("expert_group_count", int64_t{5}), HasSubstr("divides the number"));
   EXPECT_THAT(file.With("expert_group_used_count", int64_t{9}), HasSubstr("open group"));
   EXPECT_THAT(file.With("attention.head_count_kv", int64_t{4}),

@@ -67,26 +67,32 @@ void OpenGroups(const RouterSpec& spec, const float* choice, bool* open) {
 
 }  // namespace
 
-const char* ProblemOf(const RouterSpec& spec) {
-  if (spec.experts < 1 || spec.experts > kMaxExperts) return "expected 1 to 1024 experts";
+RouterProblem ProblemOf(const RouterSpec& spec) {
+  if (spec.experts < 1 || spec.experts > kMaxExperts) {
+    return {RouterPart::kExperts, "expected 1 to 1024 experts"};
+  }
   if (spec.used < 1 || spec.used > kMaxExpertsUsed || spec.used > spec.experts) {
-    return "expected 1 to 64 experts per token, and no more than there are";
+    return {RouterPart::kUsed, "expected 1 to 64 experts per token, and no more than there are"};
   }
   if (spec.groups < 1 || spec.experts % spec.groups != 0) {
-    return "expected a number of groups that divides the number of experts";
+    return {RouterPart::kGroups, "expected a number of groups that divides the number of experts"};
   }
   if (spec.groups_used < 1 || spec.groups_used > spec.groups) {
-    return "expected at least one open group, and no more than there are";
+    return {RouterPart::kGroupsUsed,
+            "expected at least one open group, and no more than there are"};
   }
   const int64_t size = spec.experts / spec.groups;
   if (spec.groups_used * size < spec.used) {
-    return "expected the open groups to hold as many experts as a token uses";
+    return {RouterPart::kGroupsUsed,
+            "expected the open groups to hold as many experts as a token uses"};
   }
   if (spec.groups_used < spec.groups && spec.group_score == GroupScore::kBestTwo && size < 2) {
-    return "expected at least two experts in a group";
+    return {RouterPart::kGroups, "expected at least two experts in a group"};
   }
-  if (!(std::isfinite(spec.scale) && spec.scale > 0)) return "expected a positive scale of weights";
-  return "";
+  if (!(std::isfinite(spec.scale) && spec.scale > 0)) {
+    return {RouterPart::kScale, "expected a positive scale of weights"};
+  }
+  return {};
 }
 
 void Route(const RouterSpec& spec, const float* logits, const float* bias, int32_t* experts,

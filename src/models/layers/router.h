@@ -33,8 +33,15 @@ struct RouterSpec {
   double scale = 1.0;
 };
 
-// Empty when the spec can be used, otherwise what is wrong with it.
-const char* ProblemOf(const RouterSpec& spec);
+enum class RouterPart : uint8_t { kExperts, kUsed, kGroups, kGroupsUsed, kScale };
+
+struct RouterProblem {
+  RouterPart part = RouterPart::kExperts;  // what has to change
+  const char* expected = "";               // empty: nothing is wrong
+};
+
+// Whether the spec can be used.
+RouterProblem ProblemOf(const RouterSpec& spec);
 
 // Writes the `used` chosen experts in ascending order and their weights. `bias` ([experts], or
 // null) is added to the scores for choosing only; the weights are made of the scores without it. Of

@@ -112,19 +112,22 @@ TEST(Router, AnyLogitsGiveDistinctExperts) {
 }
 
 TEST(Router, ProblemsAreNamed) {
-  EXPECT_STREQ(ProblemOf(Sigmoid()), "");
-  const auto problem = [](auto change) {
+  EXPECT_STREQ(ProblemOf(Sigmoid()).expected, "");
+  const auto part = [](auto change) {
     RouterSpec spec = Sigmoid();
     change(spec);
-    return std::string(ProblemOf(spec));
+    const RouterProblem problem = ProblemOf(spec);
+    EXPECT_STRNE(problem.expected, "");
+    return problem.part;
   };
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.experts = kMaxExperts + 1; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.used = 7; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.used = 3; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.groups = 4; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.groups_used = 4; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.groups = 6, spec.groups_used = 2; }), "");
-  EXPECT_NE(problem([](RouterSpec& spec) { spec.scale = 0; }), "");
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.experts = kMaxExperts + 1; }), RouterPart::kExperts);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.used = 7; }), RouterPart::kUsed);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.used = 3; }), RouterPart::kGroupsUsed);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.groups = 4; }), RouterPart::kGroups);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.groups_used = 4; }), RouterPart::kGroupsUsed);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.groups = 6, spec.groups_used = 2; }),
+            RouterPart::kGroups);
+  EXPECT_EQ(part([](RouterSpec& spec) { spec.scale = 0; }), RouterPart::kScale);
 }
 
 }  // namespace
