@@ -20,15 +20,16 @@ readonly ADDRESS=127.0.0.1 PORT=8080
 
 port_is_taken() { (exec 3<>"/dev/tcp/$ADDRESS/$PORT") 2>/dev/null; }
 
-# The folder that the last --data of the arguments names; nothing without it.
+# The folder that --data of the arguments names; nothing without it. The program refuses a second one.
 data_argument() {
-  local argument previous="" found=""
+  local argument previous=""
   for argument in "$@"; do
-    [[ $previous != --data ]] || found=$argument
-    [[ $argument != --data=* ]] || found=${argument#--data=}
+    if [[ $previous == --data || $argument == --data=* ]]; then
+      echo "${argument#--data=}"
+      return
+    fi
     previous=$argument
   done
-  echo "$found"
 }
 
 # A model file, a model directory, or the name of one that is installed.

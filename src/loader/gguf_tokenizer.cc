@@ -80,7 +80,7 @@ TokenId TokenIdKey(const ModelFile& file, const std::string& key, std::size_t vo
   return static_cast<TokenId>(*id);
 }
 
-// The inverse.
+// The inverse of KindFromGguf.
 int32_t TypeOf(TokenKind kind) {
   switch (kind) {
     case TokenKind::kNormal:

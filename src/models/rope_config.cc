@@ -21,8 +21,7 @@ constexpr auto kKeys =
     std::to_array<std::string_view>({"max_position_embeddings", "original_max_position_embeddings",
                                      "partial_rotary_factor", kParameters, kScaling, "rope_theta"});
 constexpr int64_t kMaxPositions = int64_t{1} << 40;
-constexpr double kMostMscale =
-    10;  // published: 0.4 to 1; GGUF's multiplier, a tenth of it, ends at 1
+constexpr double kMostMscale = 10;  // published are 0.4 to 1; GGUF's tenth of it ends at 1
 constexpr double kMostAttentionFactor = 1000;
 constexpr double kDefaultBase = 10000.0;  // RotaryEmbeddingConfigMixin.default_theta
 
