@@ -84,6 +84,9 @@ InterruptScope::InterruptScope() : saved_(std::make_unique<Saved>()) {
 InterruptScope::~InterruptScope() {
   ::sigaction(SIGINT, &saved_->interrupt, nullptr);
   ::sigaction(SIGTERM, &saved_->terminate, nullptr);
+  // A terminal that closes hangs up twice (its shell, then the kernel): the second must not cut
+  // short what is still to be closed in order.
+  if (terminated()) saved_->hang_up.sa_handler = SIG_IGN;
   ::sigaction(SIGHUP, &saved_->hang_up, nullptr);
 }
 

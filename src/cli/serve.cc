@@ -65,10 +65,12 @@ class SignalWatch {
     bool stopped = false;
     int signal = 0;
     while (::sigwait(&signals, &signal) == 0 && !leaving_) {
-      // A shell sends SIGHUP when its terminal closes, and the kernel another one when it has gone.
       if (signal == SIGUSR1 || (stopped && signal == SIGHUP)) continue;
       if (stopped) ::_exit(signal == SIGINT ? kExitInterrupted : kExitTerminated);
       stopped = true;
+      // A shell sends SIGHUP when its terminal closes, and the kernel another one when it has gone:
+      // until the program's very end none of them may cut the orderly stop short.
+      ::signal(SIGHUP, SIG_IGN);
       PrintError("Stopping.\n");
       server.Stop();
     }
