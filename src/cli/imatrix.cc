@@ -89,7 +89,10 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
   options.head = flags.head;
   if (flags.model.kernels != "auto") options.kernels = &FindKernels(flags.model.kernels);
   options.threads = flags.model.threads == 0 ? PhysicalCores() : flags.model.threads;
-  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
+  if (flags.force) {  // the older format has nothing to be known by
+    options.overwrite =
+        options.format == ImatrixFormat::kGguf ? Overwrite::kReplaceGguf : Overwrite::kReplace;
+  }
   const std::string destination = !flags.destination.empty()
                                       ? flags.destination
                                       : (flags.format == "gguf" ? "imatrix.gguf" : "imatrix.dat");

@@ -93,7 +93,7 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
   for (const std::string& text : flags.overrides) options.overrides.push_back(ParseOverride(text));
   options.imatrix = flags.imatrix;
   options.prediction_layers = flags.prediction_layers;
-  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
+  options.overwrite = flags.force ? Overwrite::kReplaceGguf : Overwrite::kRefuse;
   options.threads = flags.threads == 0 ? PhysicalCores() : flags.threads;
   const ModelFile source = OpenModelFile(context.Resolve(flags.source).path);
   std::vector<TokenId> stops_left_out;
@@ -163,7 +163,7 @@ void AddQuantize(Command app, Context& context) {
   command.AddFlag("--mtp", flags->prediction_layers,
                   "Keep the layer of a directory that predicts a further token (multi-token "
                   "prediction); llama.cpp does not load the file then");
-  command.AddFlag("--force", flags->force, "Replace DST if it is there");
+  command.AddFlag("--force", flags->force, "Replace DST if it is a GGUF file");
   command.Footer(
       "Router, norms and biases stay F32. What was interrupted goes on where it ended when the "
       "same\n"

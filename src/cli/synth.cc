@@ -28,7 +28,7 @@ struct SynthFlags {
 int Synth(const SynthFlags& flags) {
   SynthOptions options = flags.options;
   options.type = FormatNamed(flags.type);
-  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
+  options.overwrite = flags.force ? Overwrite::kReplaceGguf : Overwrite::kRefuse;
   if (options.threads == 0) options.threads = PhysicalCores();
   InterruptScope interrupts;
   ProgressLine line;
@@ -80,7 +80,7 @@ void AddSynth(Command app, Context& context) {
       .Between(1, 4096);
   command.AddFlag("--ghost", flags->options.ghost,
                   "Only headers, and holes where the weights would be: a few MB of disk");
-  command.AddFlag("--force", flags->force, "Replace a file DST if it is there");
+  command.AddFlag("--force", flags->force, "Replace DST if it is a GGUF file");
   command.Footer(
       "The same shape, type, layers and seed give the same bytes.\n"
       "Examples:\n"

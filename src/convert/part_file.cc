@@ -15,6 +15,7 @@
 
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "formats/gguf_layout.h"
 
 namespace fathom {
 namespace {
@@ -61,6 +62,13 @@ bool IsStillAt(int fd, const fs::path& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+bool IsGgufOrEmpty(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string magic(gguf::kMagic.size(), '\0');
+  file.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+  return file.gcount() == 0 || magic == gguf::kMagic;
+}
+
 fs::path FolderOf(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -89,9 +97,18 @@ void CheckDestination(const fs::path& destination, bool folder, Overwrite overwr
                 destination.string() + (folder ? " is a file" : " is a folder") +
                     ", and what is written is " + (folder ? "a folder" : "a file"));
   }
+  if (!folder && !fs::is_regular_file(destination, ignored)) {
+    throw Error(ErrorCode::kInvalidArgument, destination.string() + " is no ordinary file",
+                "give another name");
+  }
   if (overwrite == Overwrite::kRefuse) {
     throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
                 folder ? "take another name, or move this folder away" : "--force replaces it");
+  }
+  if (overwrite == Overwrite::kReplaceGguf && !IsGgufOrEmpty(destination)) {
+    throw Error(ErrorCode::kAlreadyExists,
+                destination.string() + " is no GGUF file, and none but such a one is replaced",
+                "give another name, or remove it");
   }
 }
 

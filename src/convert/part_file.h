@@ -13,11 +13,15 @@
 namespace fathom {
 
 // What may already be there where the result should go.
-enum class Overwrite : uint8_t { kRefuse, kReplace };
+enum class Overwrite : uint8_t {
+  kRefuse,
+  kReplaceGguf,  // a GGUF file, or an empty one: anything else has its name by mistake
+  kReplace,      // any file
+};
 
 // Throws Error(kAlreadyExists) for something there that may not be replaced, Error(kNotFound) when
 // the folder is not there, Error(kInvalidArgument) for a folder where a file should go or the other
-// way round.
+// way round, and for devices and the like.
 void CheckDestination(const std::filesystem::path& destination, bool folder, Overwrite overwrite);
 
 // Throws Error(kInvalidArgument) when the destination is a file that is read to make it; `what` is

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -162,7 +163,7 @@ TEST(QuantizeTest, LayersThatPredictAreWrittenWhereAskedFor) {
   for (const Format type : {Format::kF32, Format::kQ4_0}) {
     QuantizeOptions options = To(type);
     options.prediction_layers = true;
-    options.overwrite = Overwrite::kReplace;
+    options.overwrite = Overwrite::kReplaceGguf;
     EXPECT_THAT(Quantize(source, folder / "out.gguf", options).left_out, ::testing::IsEmpty());
     const ModelFile file = OpenGguf(folder / "out.gguf");
     EXPECT_EQ(file.Integer("deepseek2.block_count"), 3);
@@ -271,7 +272,7 @@ TEST(QuantizeTest, JointHeadMatricesAreKeptFiner) {
   const ScratchFolder folder;
   for (const char* name : {"deepseek_v3.kv_b.gguf", "deepseek_v3.split.gguf", "deepseek_v3"}) {
     QuantizeOptions options = To(Format::kQ4_K);
-    options.overwrite = Overwrite::kReplace;
+    options.overwrite = Overwrite::kReplaceGguf;
     int found = 0;
     for (const auto& fallback :
          Quantize(OpenGolden(name), folder / "out.gguf", options).fallbacks) {
@@ -434,7 +435,7 @@ TEST(QuantizeErrors, SourceIsDestination) {
   const ScratchFolder folder;
   const fs::path path = SyntheticSource(folder);
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplace;
+  options.overwrite = Overwrite::kReplaceGguf;
   const std::string before = Sha256OfFile(path);
   EXPECT_THAT(ErrorOf(OpenGguf(path), path, options),
               HasSubstr("invalid_argument: " + path.string() + " is the model itself"));
@@ -448,10 +449,44 @@ TEST(QuantizeErrors, ImportanceMatrixIsDestination) {
   const fs::path path = SyntheticSource(folder);
   std::ofstream(folder / "matrix") << "precious";
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplace;
+  options.overwrite = Overwrite::kReplaceGguf;
   options.imatrix = folder / "matrix";
   EXPECT_THAT(ErrorOf(OpenGguf(path), folder / "matrix", options),
               HasSubstr("is the importance matrix: it would be lost"));
+}
+
+TEST(QuantizeErrors, OnlyGgufFilesAreReplaced) {
+  const ScratchFolder folder;
+  const fs::path path = SyntheticSource(folder);
+  QuantizeOptions options = To(Format::kQ8_0);
+  options.overwrite = Overwrite::kReplaceGguf;
+  for (const std::string text : {"{}", "GGU", "precious notes"}) {
+    std::ofstream(folder / "config.json") << text;
+    EXPECT_THAT(ErrorOf(OpenGguf(path), folder / "config.json", options),
+                HasSubstr("already_exists: " + (folder / "config.json").string() +
+                          " is no GGUF file, and none but such a one is replaced"));
+    std::string kept;
+    std::getline(std::ifstream(folder / "config.json"), kept);
+    EXPECT_EQ(kept, text);
+  }
+  for (const std::string text : {"", "GGUF of before"}) {
+    std::ofstream(folder / "out.gguf") << text;
+    Quantize(OpenGguf(path), folder / "out.gguf", options);
+    EXPECT_EQ(OpenGguf(folder / "out.gguf").kind(), ModelFileKind::kGguf);
+  }
+}
+
+TEST(QuantizeErrors, WhatIsNoOrdinaryFileIsNotReplaced) {
+  const ScratchFolder folder;
+  const fs::path path = SyntheticSource(folder);
+  QuantizeOptions options = To(Format::kQ8_0);
+  options.overwrite = Overwrite::kReplaceGguf;
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(ErrorOf(OpenGguf(path), pipe, options),
+              HasSubstr("invalid_argument: " + pipe.string() + " is no ordinary file"));
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_THAT(ErrorOf(OpenGguf(path), "/dev/null", options), HasSubstr("is no ordinary file"));
 }
 
 TEST(QuantizeErrors, PredictionLayersOfAGgufFileAreNotAskedFor) {

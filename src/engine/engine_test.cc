@@ -573,6 +573,9 @@ TEST(BrokenWeights, EndInAnErrorNotInText) {
            BrokenWeight{"deepseek_v3.split.gguf", "blk.1.attn_output.weight", 3},
            BrokenWeight{"deepseek_v3", "model.layers.1.self_attn.o_proj.weight", 0},
            BrokenWeight{"deepseek_fp8", "model.layers.0.mlp.down_proj.weight", 1},
+           BrokenWeight{"deepseek_v3", "model.layers.1.mlp.gate.weight", 0},
+           BrokenWeight{"deepseek_v3", "model.layers.1.mlp.gate.weight", 7},
+           BrokenWeight{"deepseek_v2", "model.layers.1.mlp.gate.weight", 7},
        }) {
     for (const KernelTable* kernels : AvailableKernels()) {
       SCOPED_TRACE(std::string(broken.tensor) + " " + std::string(kernels->name));

@@ -187,7 +187,9 @@ const TensorView& ModelFile::RequireTensor(std::string_view name,
 std::string ModelFile::PlaceOf(std::string_view key) const {
   constexpr std::string_view kGeneration = "generation_config.";
   std::filesystem::path place = path_;
-  if (kind_ == ModelFileKind::kHuggingFace) {
+  std::error_code ignored;
+  const bool is_config = std::filesystem::is_regular_file(path_, ignored);  // of a shape
+  if (kind_ == ModelFileKind::kHuggingFace && !is_config) {
     const bool generation = key.starts_with(kGeneration);
     if (generation) key.remove_prefix(kGeneration.size());
     place /= generation ? "generation_config.json" : "config.json";

@@ -101,6 +101,17 @@ class QuantizeTest(unittest.TestCase):
                 self.good("tokenize", folder, "-p", "the rain", "--json").stdout)["ids"])
         self.good("run", out, "--raw", "-p", "the", "-n", 4, "--temp", 0)
 
+    def test_tokenizer_of_another_model(self):
+        for tokens in (500, 750, 760):
+            shape = self.folder / f"{tokens}.json"
+            shape.write_text(json.dumps(dict(SHAPE, vocab_size=tokens, num_hidden_layers=1)))
+            self.good("synth", "--shape", shape, "--type", "bf16", self.folder / str(tokens))
+        for tokens in (750, 760):
+            shutil.copy(self.folder / "500/tokenizer.json", self.folder / str(tokens))
+        self.good("tokenize", self.folder / "750", "-p", "the rain")
+        self.bad(2, "the tokenizer has 500 tokens, but the embedding has 760 rows", "tokenize",
+                 self.folder / "760", "-p", "the rain")
+
     def test_fallbacks_are_named(self):
         done = self.good("quantize", GOLDENS / "deepseek_v3", self.folder / "v3.gguf", "--type", "q4_k")
         self.assertRegex(done.stderr, r"Note: F16 instead of Q4_K for rows .*blk\.\*\.ffn_down_exps")
@@ -199,6 +210,9 @@ class QuantizeTest(unittest.TestCase):
         self.bad(2, "there is no folder", "quantize", golden, self.folder / "no/out.gguf", "--type",
                  "q8_0")
         self.bad(2, "no shape or file 'r9'", "synth", "--shape", "r9", "--type", "q8_0", out)
+        shape = self.folder / "odd.json"
+        shape.write_text(json.dumps(dict(SHAPE, rope_scaling={"type": "odd", "factor": 2.0})))
+        self.bad(2, rf"{shape}: key 'hidden_act'", "synth", "--shape", shape, "--type", "q8_0", out)
         self.bad(2, "not Q8_0", "synth", "--shape", "v2-lite", "--type", "q8_0", self.folder / "dir")
         self.bad(2, "a ghost is a directory", "synth", "--shape", "r1", "--type", "fp8", "--ghost", out)
         self.assertFalse(out.exists())

@@ -202,6 +202,7 @@ class RunScriptTest(ScriptCase):
                           ["--data", str(self.data), "list"], ["run", "-p", "x", "y.gguf"],
                           ["run", "--model=x.gguf"], ["run", "-m", "x.gguf", "-p", "x"],
                           ["serve", "--model", "mine"], ["chat", str(directory)],
+                          ["chat", str(directory / "config.json")],
                           ["run", "--model=" + str(directory), "-p", "x"]):
             result = self.run_script(*arguments)
             self.assertEqual(result.returncode, 0, result.stderr)

@@ -1,6 +1,7 @@
 // The choice of experts on cases worked out by hand; whole models compare it with the reference.
 #include "models/layers/router.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,6 +12,10 @@
 
 namespace fathom {
 namespace {
+
+using ::testing::Each;
+using ::testing::IsNan;
+using ::testing::Not;
 
 struct Choice {
   std::vector<int32_t> experts;
@@ -106,6 +111,27 @@ TEST(Router, AnyLogitsGiveDistinctExperts) {
         if (i > 0) {
           EXPECT_GT(choice.experts[i], choice.experts[i - 1]);
         }
+      }
+    }
+  }
+}
+
+TEST(Router, NanOfAnyExpertReachesTheWeights) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const RouterScores scores : {RouterScores::kSoftmax, RouterScores::kSigmoid}) {
+    for (const int64_t groups_used : {1, 3}) {
+      RouterSpec spec = Sigmoid();
+      spec.scores = scores;
+      spec.groups_used = groups_used;
+      for (std::size_t e = 0; e < 6; ++e) {
+        std::vector<float> logits = {3, 2, 1, 0, -1, -2};
+        const std::vector<float> bias(6, 0.0F);
+        EXPECT_THAT(Ask(spec, logits, bias).weights, Each(Not(IsNan())));
+        logits[e] = nan;
+        EXPECT_THAT(Ask(spec, logits).weights, Each(IsNan()));
+        std::vector<float> broken_bias = bias;
+        broken_bias[e] = nan;
+        EXPECT_THAT(Ask(spec, {3, 2, 1, 0, -1, -2}, broken_bias).weights, Each(IsNan()));
       }
     }
   }
