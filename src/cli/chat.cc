@@ -196,7 +196,12 @@ class ChatLoop {
       throw;
     }
     if (line_open || reply.text.empty()) PrintLine("");
-    conversation_.AddAssistant(reply.text);
+    const bool unanswered = reply.text.empty() && !reply.reasoning.empty();
+    if (unanswered) {
+      conversation_.DropLast();
+    } else {
+      conversation_.AddAssistant(reply.text);
+    }
     last_usage_ = reply.usage;
     last_reasoning_tokens_ = reply.reasoning_tokens;
     if (reply.interrupted) {
@@ -206,6 +211,7 @@ class ChatLoop {
     } else if (reply.finish == FinishReason::kLength) {
       Say("The reply ends here: no more tokens are allowed.");
     }
+    if (unanswered) Say("It was still thinking: without an answer the message is not kept.");
     if (conversation_.stats_after_reply) Say(UsageText(reply.usage, reply.reasoning_tokens));
     if (interactive_) PrintLine("");  // room before the next prompt
   }

@@ -89,10 +89,7 @@ int RunImatrix(const Context& context, const ImatrixFlags& flags) {
   options.head = flags.head;
   if (flags.model.kernels != "auto") options.kernels = &FindKernels(flags.model.kernels);
   options.threads = flags.model.threads == 0 ? PhysicalCores() : flags.model.threads;
-  if (flags.force) {  // the older format has nothing to be known by
-    options.overwrite =
-        options.format == ImatrixFormat::kGguf ? Overwrite::kReplaceGguf : Overwrite::kReplace;
-  }
+  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
   const std::string destination = !flags.destination.empty()
                                       ? flags.destination
                                       : (flags.format == "gguf" ? "imatrix.gguf" : "imatrix.dat");
@@ -159,7 +156,7 @@ void AddImatrix(Command app, Context& context) {
   command.Add("--kernels", flags->model.kernels, "auto, ref, portable, avx2 or avx512")
       .Type("NAME")
       .ShowDefault();
-  command.AddFlag("--force", flags->force, "Replace the file if it is there");
+  command.AddFlag("--force", flags->force, "Replace the file if it is an importance matrix");
   command.Footer(
       "A text of some ten thousand tokens or more is usual. llama.cpp reads the file, too.\n"
       "Examples:\n"

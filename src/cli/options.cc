@@ -141,9 +141,15 @@ Option Command::Add(const std::string& names, Value& value, const std::string& h
   return Option(option);
 }
 
-template <class Value>
-Option Command::AddFlag(const std::string& names, Value& value, const std::string& help) {
+Option Command::AddFlag(const std::string& names, bool& value, const std::string& help) {
   return Option(app_->add_flag(names, value, help));
+}
+
+// By a function: CLI11 would take the value for a count, and set it before anything is read.
+Option Command::AddFlag(const std::string& names, std::optional<bool>& value,
+                        const std::string& help) {
+  const auto set = [&value](int64_t count) { value = count > 0; };
+  return Option(app_->add_flag_function(names, set, help));
 }
 
 template Option Command::Add(const std::string&, std::string&, const std::string&);
@@ -160,8 +166,6 @@ template Option Command::Add(const std::string&, std::optional<float>&, const st
 template Option Command::Add(const std::string&, std::vector<std::string>&, const std::string&);
 template Option Command::Add(const std::string&, std::vector<int32_t>&, const std::string&);
 template Option Command::Add(const std::string&, std::vector<int64_t>&, const std::string&);
-template Option Command::AddFlag(const std::string&, bool&, const std::string&);
-template Option Command::AddFlag(const std::string&, std::optional<bool>&, const std::string&);
 
 void Command::Footer(const std::string& text) { app_->footer(text); }
 void Command::RequireCommand() { app_->require_subcommand(1); }

@@ -61,9 +61,9 @@ class Command {
   // optional one.
   template <class Value>
   Option Add(const std::string& names, Value& value, const std::string& help);
-  // Sets `value` (bool or std::optional<bool>) to true; names that begin with "!" to false.
-  template <class Value>
-  Option AddFlag(const std::string& names, Value& value, const std::string& help);
+  // Sets `value` to true when it is given; names that begin with "!" to false.
+  Option AddFlag(const std::string& names, bool& value, const std::string& help);
+  Option AddFlag(const std::string& names, std::optional<bool>& value, const std::string& help);
   void Footer(const std::string& text);  // of the help
   void RequireCommand();                 // one of its own must be chosen
   void OnChosen(std::function<void()> chosen);

@@ -441,9 +441,9 @@ std::string PlanText(const PlacementPlan& plan) {
   const ModelOutline& model = plan.model;
   std::string text = Harmless(model.name) + "\n";
   text +=
-      Printed("  %s, %lld layers, hidden size %lld, context of %lld tokens\n",
-              model.architecture.c_str(), static_cast<long long>(model.layers),
-              static_cast<long long>(model.hidden), static_cast<long long>(model.context_length));
+      Printed("  %s, %s, hidden size %lld, context of %lld tokens\n", model.architecture.c_str(),
+              Plural(model.layers, "layer").c_str(), static_cast<long long>(model.hidden),
+              static_cast<long long>(model.context_length));
   text += ParametersText(plan) + PartsText(plan) + MachineText(plan);
   for (const SpeedEstimate& estimate : plan.decode) text += DecodeText(plan, estimate);
   for (const SpeedEstimate& estimate : plan.prefill) text += PrefillText(plan, estimate);

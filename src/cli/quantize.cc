@@ -93,7 +93,7 @@ int RunQuantize(const Context& context, const QuantizeFlags& flags) {
   for (const std::string& text : flags.overrides) options.overrides.push_back(ParseOverride(text));
   options.imatrix = flags.imatrix;
   options.prediction_layers = flags.prediction_layers;
-  options.overwrite = flags.force ? Overwrite::kReplaceGguf : Overwrite::kRefuse;
+  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
   options.threads = flags.threads == 0 ? PhysicalCores() : flags.threads;
   const ModelFile source = OpenModelFile(context.Resolve(flags.source).path);
   std::vector<TokenId> stops_left_out;

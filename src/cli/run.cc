@@ -32,6 +32,12 @@ ChatRequest MakeRequest(const RunFlags& flags, const LoadedModel& model) {
   ChatRequest request;
   request.options = ToGenerationOptions(flags.sampling, model.sampling);
   request.options.top_logprobs = flags.logprobs;
+  if ((flags.tokens || flags.raw) &&
+      (request.options.thinking || request.options.thinking_budget >= 0)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--think and --think-budget are for conversations, not for --raw and --tokens",
+                "leave them away");
+  }
   if (flags.tokens) {
     request.prompt = ReadTokenIds(*flags.tokens);
     return request;

@@ -28,7 +28,7 @@ struct SynthFlags {
 int Synth(const SynthFlags& flags) {
   SynthOptions options = flags.options;
   options.type = FormatNamed(flags.type);
-  options.overwrite = flags.force ? Overwrite::kReplaceGguf : Overwrite::kRefuse;
+  options.overwrite = flags.force ? Overwrite::kReplace : Overwrite::kRefuse;
   if (options.threads == 0) options.threads = PhysicalCores();
   InterruptScope interrupts;
   ProgressLine line;

@@ -29,6 +29,14 @@ uint64_t MostBytes(const std::vector<NamedLinear>& linears) {
   return bytes;
 }
 
+bool IsImportanceMatrix(const fs::path& path) {
+  try {
+    return !ReadImportanceMatrix(path).empty();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 int64_t ChunksOf(std::span<const int32_t> tokens, const ImatrixOptions& options) {
   const auto count = static_cast<int64_t>(tokens.size());
   if (count < options.chunk_tokens) {
@@ -185,6 +193,7 @@ ImatrixReport MakeImportanceMatrix(const Model& model, const ModelFile& file,
     RefuseToReplace(shard.path(), "the model itself", destination);
   }
   CheckDestination(destination, /*folder=*/false, options.overwrite);
+  RefuseToReplaceUnlike(destination, "importance matrix", IsImportanceMatrix);
   std::vector<NamedLinear> linears = model.Linears(file);
   // Evaluating may take hours: whether the result can be written is better known before.
   { const PartFile probe(destination, MostBytes(linears), /*recipe=*/""); }

@@ -145,7 +145,7 @@ TEST(ImatrixMakerTest, ThreadsAndStepsDoNotMatter) {
   for (const char* name : {"llama_bias.gguf", "deepseek_v3.split.gguf"}) {
     const Golden golden(name);
     ImatrixOptions options = OptionsOf(Reference(name));
-    options.overwrite = Overwrite::kReplaceGguf;
+    options.overwrite = Overwrite::kReplace;
     for (const KernelTable* kernels : AvailableKernels()) {
       options.kernels = kernels;
       std::string first;
@@ -237,7 +237,7 @@ TEST(ImatrixMakerTest, ConversionsUseIt) {
     const Golden golden(name);
     MakeImportanceMatrix(*golden.model, *golden.file, golden.ids,
                          folder / (name + std::string("i")), OptionsOf(Reference(name)));
-    QuantizeOptions options{.type = Format::kQ4_0, .overwrite = Overwrite::kReplaceGguf};
+    QuantizeOptions options{.type = Format::kQ4_0, .overwrite = Overwrite::kReplace};
     Quantize(*golden.file, folder / "plain.gguf", options);
     options.imatrix = folder / (name + std::string("i"));
     const QuantizeReport report = Quantize(*golden.file, folder / "weighted.gguf", options);
@@ -291,7 +291,7 @@ TEST(ImatrixMakerTest, TheModelIsNotReplaced) {
   const ModelFile file = OpenGguf(folder / "model.gguf");
   const std::unique_ptr<Model> model = BindModel(file);
   ImatrixOptions options = OptionsOf(Reference("llama_bias"));
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   const std::vector<int32_t> ids(96, 1);
   try {
     MakeImportanceMatrix(*model, file, ids, folder / "model.gguf", options);

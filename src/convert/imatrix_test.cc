@@ -133,7 +133,7 @@ TEST(ImatrixTest, IsUsedAndWhatItLacksIsReported) {
   values.pop_back();
   std::ofstream(folder / "i.dat", std::ios::binary)
       << Old({OldEntry("blk.0.ffn_down.weight", 1, values)});
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   EXPECT_THROW(Quantize(source, folder / "out.gguf", options), Error);
 }
 

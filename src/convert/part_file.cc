@@ -62,13 +62,6 @@ bool IsStillAt(int fd, const fs::path& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-bool IsGgufOrEmpty(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string magic(gguf::kMagic.size(), '\0');
-  file.read(magic.data(), static_cast<std::streamsize>(magic.size()));
-  return file.gcount() == 0 || magic == gguf::kMagic;
-}
-
 fs::path FolderOf(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -105,11 +98,23 @@ void CheckDestination(const fs::path& destination, bool folder, Overwrite overwr
     throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
                 folder ? "take another name, or move this folder away" : "--force replaces it");
   }
-  if (overwrite == Overwrite::kReplaceGguf && !IsGgufOrEmpty(destination)) {
-    throw Error(ErrorCode::kAlreadyExists,
-                destination.string() + " is no GGUF file, and none but such a one is replaced",
-                "give another name, or remove it");
-  }
+}
+
+bool StartsAsGguf(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string magic(gguf::kMagic.size(), '\0');
+  file.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+  return magic == gguf::kMagic;
+}
+
+void RefuseToReplaceUnlike(const fs::path& destination, const char* what,
+                           bool (*is_one)(const fs::path&)) {
+  std::error_code ignored;
+  if (!fs::exists(destination, ignored) || fs::is_empty(destination, ignored)) return;
+  if (is_one(destination)) return;
+  throw Error(ErrorCode::kAlreadyExists,
+              destination.string() + " is no " + what + ", and nothing else is replaced",
+              "give another name, or remove it");
 }
 
 void RefuseToReplace(const fs::path& input, const char* what, const fs::path& destination) {

@@ -13,16 +13,20 @@
 namespace fathom {
 
 // What may already be there where the result should go.
-enum class Overwrite : uint8_t {
-  kRefuse,
-  kReplaceGguf,  // a GGUF file, or an empty one: anything else has its name by mistake
-  kReplace,      // any file
-};
+enum class Overwrite : uint8_t { kRefuse, kReplace };
 
 // Throws Error(kAlreadyExists) for something there that may not be replaced, Error(kNotFound) when
 // the folder is not there, Error(kInvalidArgument) for a folder where a file should go or the other
 // way round, and for devices and the like.
 void CheckDestination(const std::filesystem::path& destination, bool folder, Overwrite overwrite);
+
+// Throws Error(kAlreadyExists) when the destination is a file that is neither empty nor taken by
+// `is_one`: it has this name by mistake, or is another's. `what` is what may be replaced: "GGUF
+// file".
+void RefuseToReplaceUnlike(const std::filesystem::path& destination, const char* what,
+                           bool (*is_one)(const std::filesystem::path&));
+
+bool StartsAsGguf(const std::filesystem::path& path);
 
 // Throws Error(kInvalidArgument) when the destination is a file that is read to make it; `what` is
 // that file: "the model itself".

@@ -266,6 +266,7 @@ QuantizeReport Quantize(const ModelFile& source, const fs::path& destination,
   }
   RefuseToReplace(options.imatrix, "the importance matrix", destination);
   CheckDestination(destination, /*folder=*/false, options.overwrite);
+  RefuseToReplaceUnlike(destination, "GGUF file", StartsAsGguf);
   RefuseWhatCannotRun(plan, destination);
 
   ImportanceMatrix importance;

@@ -163,7 +163,7 @@ TEST(QuantizeTest, LayersThatPredictAreWrittenWhereAskedFor) {
   for (const Format type : {Format::kF32, Format::kQ4_0}) {
     QuantizeOptions options = To(type);
     options.prediction_layers = true;
-    options.overwrite = Overwrite::kReplaceGguf;
+    options.overwrite = Overwrite::kReplace;
     EXPECT_THAT(Quantize(source, folder / "out.gguf", options).left_out, ::testing::IsEmpty());
     const ModelFile file = OpenGguf(folder / "out.gguf");
     EXPECT_EQ(file.Integer("deepseek2.block_count"), 3);
@@ -272,7 +272,7 @@ TEST(QuantizeTest, JointHeadMatricesAreKeptFiner) {
   const ScratchFolder folder;
   for (const char* name : {"deepseek_v3.kv_b.gguf", "deepseek_v3.split.gguf", "deepseek_v3"}) {
     QuantizeOptions options = To(Format::kQ4_K);
-    options.overwrite = Overwrite::kReplaceGguf;
+    options.overwrite = Overwrite::kReplace;
     int found = 0;
     for (const auto& fallback :
          Quantize(OpenGolden(name), folder / "out.gguf", options).fallbacks) {
@@ -435,7 +435,7 @@ TEST(QuantizeErrors, SourceIsDestination) {
   const ScratchFolder folder;
   const fs::path path = SyntheticSource(folder);
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   const std::string before = Sha256OfFile(path);
   EXPECT_THAT(ErrorOf(OpenGguf(path), path, options),
               HasSubstr("invalid_argument: " + path.string() + " is the model itself"));
@@ -449,7 +449,7 @@ TEST(QuantizeErrors, ImportanceMatrixIsDestination) {
   const fs::path path = SyntheticSource(folder);
   std::ofstream(folder / "matrix") << "precious";
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   options.imatrix = folder / "matrix";
   EXPECT_THAT(ErrorOf(OpenGguf(path), folder / "matrix", options),
               HasSubstr("is the importance matrix: it would be lost"));
@@ -459,12 +459,12 @@ TEST(QuantizeErrors, OnlyGgufFilesAreReplaced) {
   const ScratchFolder folder;
   const fs::path path = SyntheticSource(folder);
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   for (const std::string text : {"{}", "GGU", "precious notes"}) {
     std::ofstream(folder / "config.json") << text;
     EXPECT_THAT(ErrorOf(OpenGguf(path), folder / "config.json", options),
                 HasSubstr("already_exists: " + (folder / "config.json").string() +
-                          " is no GGUF file, and none but such a one is replaced"));
+                          " is no GGUF file, and nothing else is replaced"));
     std::string kept;
     std::getline(std::ifstream(folder / "config.json"), kept);
     EXPECT_EQ(kept, text);
@@ -480,7 +480,7 @@ TEST(QuantizeErrors, WhatIsNoOrdinaryFileIsNotReplaced) {
   const ScratchFolder folder;
   const fs::path path = SyntheticSource(folder);
   QuantizeOptions options = To(Format::kQ8_0);
-  options.overwrite = Overwrite::kReplaceGguf;
+  options.overwrite = Overwrite::kReplace;
   const fs::path pipe = folder / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_THAT(ErrorOf(OpenGguf(path), pipe, options),

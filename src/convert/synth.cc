@@ -21,12 +21,30 @@ ModelShape ShapeOf(const SynthOptions& options) {
   return shape;
 }
 
+namespace {
+
+bool CanBeGguf(Format format) { return RowOf(format).gguf_type && CanBeRandom(format); }
+
+std::string GgufTypes() {
+  std::string names;
+  for (int i = 0; i < kFormatCount; ++i) {
+    const auto format = static_cast<Format>(i);
+    if (!CanBeGguf(format)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(RowOf(format).name);
+  }
+  return names;
+}
+
+}  // namespace
+
 SynthReport WriteSyntheticGguf(const SynthOptions& options, const std::filesystem::path& path) {
-  if (!RowOf(options.type).gguf_type || !CanBeRandom(options.type)) {
+  if (!CanBeGguf(options.type)) {
     throw Error(ErrorCode::kUnsupported,
-                "random GGUF files in " + std::string(RowOf(options.type).name) + " are not made");
+                "random GGUF files in " + std::string(RowOf(options.type).name) + " are not made",
+                "types: " + GgufTypes());
   }
   CheckDestination(path, /*folder=*/false, options.overwrite);
+  RefuseToReplaceUnlike(path, "GGUF file", StartsAsGguf);
   ModelShape shape = ShapeOf(options);
   shape.mtp_layers = 0;  // llama.cpp loads no file with them
   const ModelPlan plan = PlanModel(shape, !shape.tied_head);

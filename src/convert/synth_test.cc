@@ -257,7 +257,8 @@ TEST(SynthTest, BadInput) {
               HasSubstr("not_found: there is no shape or file 'r2' (shapes: r1, v2-lite"));
   SynthOptions eight_bits = good;
   eight_bits.type = Format::kF8_E4M3;
-  EXPECT_THAT(ErrorOf(eight_bits, folder / "a.gguf"), HasSubstr("F8_E4M3 are not made"));
+  EXPECT_THAT(ErrorOf(eight_bits, folder / "a.gguf"),
+              HasSubstr("F8_E4M3 are not made (types: F32, F16, BF16, "));
   EXPECT_THAT(ErrorOf(good, folder / "none/a.gguf"), HasSubstr("not_found: there is no folder"));
   std::ofstream(folder / "there.gguf") << "x";
   EXPECT_THAT(ErrorOf(good, folder / "there.gguf"), HasSubstr("already_exists: "));

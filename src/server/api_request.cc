@@ -40,6 +40,9 @@ constexpr UnsupportedField kBodyFields[] = {
     {"suffix", IsEmpty, ""},
 };
 constexpr UnsupportedField kCompletionFields[] = {
+    {"chat_template_kwargs", IsEmpty, ""},
+    {"thinking", IsEmpty, ""},
+    {"thinking_budget", IsEmpty, ""},
     {"tools", IsEmpty, ""},
     {"tool_choice", IsNoChoice, "none or auto"},
 };

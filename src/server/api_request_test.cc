@@ -306,6 +306,15 @@ TEST(BadChatRequest, WhatIsNotSupportedIsSaidSo) {
     check(RefusedField(field), name);
     check(RefusedCompletion(R"("prompt":"a",)" + field), name);
   }
+  const std::pair<const char*, const char*> completion_only[] = {
+      {"chat_template_kwargs", R"({"thinking":true})"},
+      {"thinking", R"({"type":"disabled"})"},
+      {"thinking_budget", "5"},
+      {"tools", R"([{"type":"function"}])"},
+  };
+  for (const auto& [name, value] : completion_only) {
+    check(RefusedCompletion(R"("prompt":"a",")" + std::string(name) + "\":" + value), name);
+  }
   for (const auto& [name, value] : chat_only) {
     check(RefusedField("\"" + std::string(name) + "\":" + value), name);
   }
@@ -317,7 +326,6 @@ TEST(BadChatRequest, WhatIsNotSupportedIsSaidSo) {
   check(message(R"("prefix":true)"), "messages[0].prefix");
   check(message(R"("audio":{"id":"a"})"), "messages[0].audio");
   check(message(R"("function_call":{"name":"f"})"), "messages[0].function_call");
-  EXPECT_EQ(RefusedCompletion(R"("prompt":"a","tools":[{"type":"function"}])").code, "unsupported");
   EXPECT_EQ(
       RefusedMessages(R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])").code,
       "unsupported");

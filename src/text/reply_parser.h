@@ -10,11 +10,10 @@
 //   open <think>. Otherwise <think> opens reasoning when it is the first text of the reply that is
 //   not white space. A second one directly after it is dropped.
 // - </think> as a token closes reasoning wherever it stands in it. Spelled in bytes it is text
-// where
-//   the reasoning quotes it: in inline code, and in fenced code. So that code which is never closed
-//   does not swallow the answer, inline code ends with its line (the tag is held back until it is
-//   known), and in fenced code a </think> that begins its line closes the reasoning all the same,
-//   unless it belongs to a <think> in that block.
+//   where the reasoning quotes it: in inline code, and in fenced code. So that code which is never
+//   closed does not swallow the answer, inline code ends with its line (the tag is held back until
+//   it is known), and in fenced code a </think> that begins its line closes the reasoning all the
+//   same, unless it belongs to a <think> in that block.
 // - As the first text of a reply </think> closes an empty one. Repeated directly after itself it is
 //   dropped.
 // - Anywhere else <think> and </think> are text: in the answer, above all in its code.

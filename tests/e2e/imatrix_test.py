@@ -155,6 +155,10 @@ class ImatrixTest(unittest.TestCase):
                  "--force")
         self.bad(2, "is the text: it would be lost", "imatrix", self.llama, "--text", there, "-o",
                  there, "--force")
+        for kind in ("gguf", "legacy"):
+            self.bad(1, "there.gguf is no importance matrix, and nothing else is replaced", "imatrix",
+                     self.llama, "--text", TEXT, "-o", there, "--format", kind, "--force")
+        self.assertEqual(there.read_text(), "precious")
         self.bad(2, "--format", "imatrix", self.llama, "--text", TEXT, "-o", out, "--format", "json")
         self.bad(2, "--text is required", "imatrix", self.llama, "-o", out)
 

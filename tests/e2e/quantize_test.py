@@ -108,8 +108,8 @@ class QuantizeTest(unittest.TestCase):
             self.good("synth", "--shape", shape, "--type", "bf16", self.folder / str(tokens))
         for tokens in (750, 760):
             shutil.copy(self.folder / "500/tokenizer.json", self.folder / str(tokens))
-        self.good("tokenize", self.folder / "750", "-p", "the rain")
-        self.bad(2, "the tokenizer has 500 tokens, but the embedding has 760 rows", "tokenize",
+        self.good("score", self.folder / "750", "-p", "the rain")
+        self.bad(2, "the tokenizer has 500 tokens, but the embedding has 760 rows", "score",
                  self.folder / "760", "-p", "the rain")
 
     def test_fallbacks_are_named(self):
@@ -212,7 +212,7 @@ class QuantizeTest(unittest.TestCase):
         self.bad(2, "no shape or file 'r9'", "synth", "--shape", "r9", "--type", "q8_0", out)
         shape = self.folder / "odd.json"
         shape.write_text(json.dumps(dict(SHAPE, rope_scaling={"type": "odd", "factor": 2.0})))
-        self.bad(2, rf"{shape}: key 'hidden_act'", "synth", "--shape", shape, "--type", "q8_0", out)
+        self.bad(2, rf"{shape}: key 'rope_scaling.type' is 'odd'", "synth", "--shape", shape, "--type", "q8_0", out)
         self.bad(2, "not Q8_0", "synth", "--shape", "v2-lite", "--type", "q8_0", self.folder / "dir")
         self.bad(2, "a ghost is a directory", "synth", "--shape", "r1", "--type", "fp8", "--ghost", out)
         self.assertFalse(out.exists())

@@ -197,6 +197,22 @@ class TrainTest(unittest.TestCase):
         self.assertNotIn("</think>", reply["reasoning"] + reply["text"])
         thought, answer = reply["reasoning"].strip(), reply["text"].strip()
         self.assertTrue(thought and answer, reply)
+        # A person who reads sees it, dim; a pipe does not, unless it is asked for.
+        for shown, more in ((True, ()), (False, ("--hide-thinking",)), (True, ("--show-thinking",))):
+            run = Terminal("run", model, "-p", "What is 3 + 4?", *flags, *more)
+            screen = run.wait_for(answer).decode().replace("\r\n", "\n")
+            self.assertEqual(run.exit_code(), 0)
+            dimmed = "".join(re.findall(r"\x1b\[2m(.*?)\x1b\[0m", screen, re.DOTALL))
+            self.assertEqual(dimmed.strip(), thought if shown else "", more)
+            self.assertTrue(shown or thought not in screen, more)
+        piped = ("run", model, "-p", "What is 3 + 4?", *flags)
+        self.assertEqual(self.good(*piped).stderr, "")
+        self.assertEqual(self.good(*piped, "--show-thinking").stderr.strip(), thought)
+        self.assertEqual(self.good(*piped, "--show-thinking").stdout.strip(), answer)
+        for raw in (("--raw", "-p", "x"), ("--tokens", "5")):
+            for think in (("--think", "on"), ("--think", "off"), ("--think-budget", 4)):
+                self.bad(2, "are for conversations", "run", model, *raw, *think)
+
         off = self.good("run", model, "-p", "What is 3 + 4?", *flags, "--think", "off", "--json")
         self.assertEqual(json.loads(off.stdout).get("reasoning", ""), "")
 
@@ -211,6 +227,21 @@ class TrainTest(unittest.TestCase):
         chat.wait_for("> ")
         chat.type("/quit\r")
         self.assertEqual(chat.exit_code(), 0)
+
+    def test_a_message_that_was_only_thought_about_is_not_kept(self):
+        chat = Terminal("chat", self.folder / "pretrain/model", "-n", 3, "--temp", 0)
+        chat.wait_for("> ")
+        chat.type("What is 3 + 4?\r")
+        chat.wait_for("without an answer the message is not kept")
+        chat.wait_for("> ")
+        chat.type(f"/save {self.folder / 'kept.json'}\r")
+        chat.wait_for("kept.json")
+        chat.wait_for("> ")
+        chat.type("/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
+        kept = json.loads((self.folder / "kept.json").read_text())
+        self.assertNotIn("What is 3", json.dumps(kept))
+        self.assertNotIn("assistant", json.dumps(kept))
 
     def kill_at_some_moment(self, out, rng, *arguments):
         """Starts a training and kills it some time after the first line that it writes."""

@@ -101,10 +101,10 @@ void Route(const RouterSpec& spec, const float* logits, const float* bias, int32
   float choice[kMaxExperts];
   bool open[kMaxExperts];
   Score(spec, logits, scores);
-  bool comparable = true;
+  bool finite = true;
   for (int64_t e = 0; e < spec.experts; ++e) {
     choice[e] = bias == nullptr ? scores[e] : scores[e] + bias[e];
-    comparable &= !std::isnan(choice[e]);
+    finite &= std::isfinite(logits[e]) && std::isfinite(choice[e]);
   }
   OpenGroups(spec, choice, open);
   for (int64_t i = 0; i < spec.used; ++i) {
@@ -119,8 +119,9 @@ void Route(const RouterSpec& spec, const float* logits, const float* bias, int32
   for (int64_t i = 0; i < spec.used; ++i) {
     weights[i] = static_cast<float>(scores[experts[i]] / divisor * spec.scale);
   }
-  // A NaN loses every comparison: without this its expert would only be passed over.
-  if (!comparable) std::fill_n(weights, spec.used, std::numeric_limits<float>::quiet_NaN());
+  // A NaN loses every comparison, and an infinity has an ordinary score: without this broken
+  // weights would only choose other experts.
+  if (!finite) std::fill_n(weights, spec.used, std::numeric_limits<float>::quiet_NaN());
 }
 
 }  // namespace fathom

@@ -45,8 +45,8 @@ RouterProblem ProblemOf(const RouterSpec& spec);
 
 // Writes the `used` chosen experts in ascending order and their weights. `bias` ([experts], or
 // null) is added to the scores for choosing only; the weights are made of the scores without it. Of
-// equals the one with the lower number wins. Any logits give distinct experts; a NaN among them or in
-// the bias makes all weights NaN, so that it reaches what is computed.
+// equals the one with the lower number wins. Any logits give distinct experts; one that is not
+// finite, or such a bias, makes all weights NaN, so that it reaches what is computed.
 void Route(const RouterSpec& spec, const float* logits, const float* bias, int32_t* experts,
            float* weights) noexcept;
 

@@ -116,22 +116,23 @@ TEST(Router, AnyLogitsGiveDistinctExperts) {
   }
 }
 
-TEST(Router, NanOfAnyExpertReachesTheWeights) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
+TEST(Router, WhatIsNotFiniteReachesTheWeightsWhicheverExpertItIsOf) {
+  const std::vector<float> sound = {3, 2, 1, 0, -1, -2};
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const RouterScores scores : {RouterScores::kSoftmax, RouterScores::kSigmoid}) {
     for (const int64_t groups_used : {1, 3}) {
       RouterSpec spec = Sigmoid();
       spec.scores = scores;
       spec.groups_used = groups_used;
-      for (std::size_t e = 0; e < 6; ++e) {
-        std::vector<float> logits = {3, 2, 1, 0, -1, -2};
-        const std::vector<float> bias(6, 0.0F);
-        EXPECT_THAT(Ask(spec, logits, bias).weights, Each(Not(IsNan())));
-        logits[e] = nan;
-        EXPECT_THAT(Ask(spec, logits).weights, Each(IsNan()));
-        std::vector<float> broken_bias = bias;
-        broken_bias[e] = nan;
-        EXPECT_THAT(Ask(spec, {3, 2, 1, 0, -1, -2}, broken_bias).weights, Each(IsNan()));
+      const std::vector<float> no_bias(sound.size(), 0.0F);
+      EXPECT_THAT(Ask(spec, sound, no_bias).weights, Each(Not(IsNan())));
+      for (const float broken : {std::nanf(""), kInfinity, -kInfinity}) {
+        for (std::size_t e = 0; e < sound.size(); ++e) {
+          std::vector<float> logits = sound, bias = no_bias;
+          logits[e] = bias[e] = broken;
+          EXPECT_THAT(Ask(spec, logits).weights, Each(IsNan()));
+          EXPECT_THAT(Ask(spec, sound, bias).weights, Each(IsNan()));
+        }
       }
     }
   }

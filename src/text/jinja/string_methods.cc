@@ -46,8 +46,7 @@ std::size_t Before(std::string_view text, std::size_t end) {
   return end;
 }
 
-// ---- Searching
-// -----------------------------------------------------------------------------------
+// ---- Searching ------------------------------------------------------------------------
 
 // The bytes [begin, end) that a method looks at, from its arguments for characters.
 struct Window {
@@ -140,8 +139,7 @@ Value StartsOrEnds(const Call& call, bool starts) {
   return Value::Bool(found);
 }
 
-// ---- Splitting
-// -----------------------------------------------------------------------------------
+// ---- Splitting ------------------------------------------------------------------------
 
 std::vector<Value> SplitSpaces(const Call& call, int64_t most) {
   const std::string_view text = call.text().view();
@@ -242,8 +240,7 @@ Value Partition(const Call& call, bool right) {
                    {call.Part(0, found), call.Part(found, after), call.Part(after, text.size())});
 }
 
-// ---- Padding
-// -------------------------------------------------------------------------------------
+// ---- Padding --------------------------------------------------------------------------
 
 Value Padded(const Call& call, char side) {
   const Bound bound = call.Bind({"width", "fillchar"}, 1);

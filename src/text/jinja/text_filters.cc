@@ -210,8 +210,7 @@ Value UrlEncode(In in, const Value& input, const Arguments& arguments) {
   return MakeString(&in.budget(), out.Finish());
 }
 
-// ---- Numbers
-// -------------------------------------------------------------------------------------
+// ---- Numbers --------------------------------------------------------------------------
 
 // The text of a number without white space around it and underscores inside; nothing where they
 // stand in a wrong place.
@@ -347,8 +346,7 @@ Value Abs(In, const Value& input, const Arguments& arguments) {
   return input.integer() < 0 ? Negate(input) : Plus(input);
 }
 
-// ---- Any value
-// -----------------------------------------------------------------------------------
+// ---- Any value ------------------------------------------------------------------------
 
 Value Default(In, const Value& input, const Arguments& arguments) {
   const Bound bound("default", arguments, {"default_value", "boolean"}, 0);
