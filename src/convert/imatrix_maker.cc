@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "convert/imatrix.h"
 #include "kernels/cache.h"
 #include "models/layers/linear.h"
 #include "models/scratch.h"
