@@ -35,7 +35,8 @@ data_argument() {
 # A model file, a model directory, or the name of one that is installed.
 is_a_model() {
   local models=${data:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/fathom}/models
-  [[ $1 == *.gguf || -f $1/config.json || ($1 == *config.json && -f $1) || (-n $1 && $1 != */* && -d $models/$1) ]]
+  [[ $1 == *.gguf || -f $1/config.json || ($1 == *config.json && -f $1) ||
+    (-n $1 && $1 != */* && -d $models/$1) ]]
 }
 
 # Whether the arguments call for the default model: not when they name another one, nor when the

@@ -96,7 +96,8 @@ void CheckDestination(const fs::path& destination, bool folder, Overwrite overwr
   }
   if (overwrite == Overwrite::kRefuse) {
     throw Error(ErrorCode::kAlreadyExists, destination.string() + " is there already",
-                folder ? "take another name, or move this folder away" : "--force replaces it");
+                folder ? "take another name, or move this folder away"
+                       : "give another name, or --force to replace a file of its kind");
   }
 }
 
