@@ -1,7 +1,9 @@
 // For reading what the generators write: problems of a family as JSON lines, or their lengths.
 //
 //   grade_tool FAMILY LEVEL SPLIT COUNT [SEED]     FAMILY may be "all", LEVEL 0 (all), SPLIT train
-//   or test grade_tool lengths [COUNT]                     a line for each family and level
+//   or test
+//   grade_tool lengths [COUNT]                     a line for each family and level
+//   grade_tool drills [COUNT]                      pages of drills
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -11,6 +13,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "grade/draft.h"
+#include "grade/drills.h"
 #include "grade/task.h"
 
 namespace {
@@ -62,9 +65,16 @@ int main(int argc, char** argv) {
       PrintLengths(arguments.size() > 1 ? std::atoi(arguments[1].c_str()) : 300);
       return 0;
     }
+    if (!arguments.empty() && arguments[0] == "drills") {
+      fathom::Random random(1);
+      for (int i = arguments.size() > 1 ? std::atoi(arguments[1].c_str()) : 10; i > 0; --i) {
+        std::cout << fathom::DrillPage(random) << "\n\n";
+      }
+      return 0;
+    }
     if (arguments.size() < 4) {
       std::cerr << "usage: grade_tool FAMILY|all LEVEL|0 train|test COUNT [SEED]\n"
-                   "       grade_tool lengths [COUNT]\n";
+                   "       grade_tool lengths [COUNT]\n       grade_tool drills [COUNT]\n";
       return 2;
     }
     const int wanted = std::atoi(arguments[1].c_str());

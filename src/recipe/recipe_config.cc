@@ -90,8 +90,9 @@ void ParseForms(TomlReader& data, SampleForms& forms) {
   forms.worked = shares->Number("worked", 0, kMostWeight).value_or(0.0);
   forms.text = shares->Number("text", 0, kMostWeight).value_or(0.0);
   forms.answers = shares->Number("answers", 0, kMostWeight).value_or(0.0);
+  forms.drills = shares->Number("drills", 0, kMostWeight).value_or(0.0);
   shares->Finish();
-  if (!(forms.worked + forms.text + forms.answers > 0)) {
+  if (!(forms.worked + forms.text + forms.answers + forms.drills > 0)) {
     data.Fail("forms", "leaves no form: none has a share above 0");
   }
 }
@@ -337,6 +338,7 @@ OrderedJson StepSettings(const TrainingRecipe& recipe) {
   settings["data.forms.worked"] = recipe.data.forms.worked;
   settings["data.forms.text"] = recipe.data.forms.text;
   settings["data.forms.answers"] = recipe.data.forms.answers;
+  settings["data.forms.drills"] = recipe.data.forms.drills;
   settings["data.prompt_weight"] = recipe.data.prompt_weight;
   const TrainerOptions& train = recipe.trainer;
   settings["train.steps"] = train.schedule.steps;

@@ -23,7 +23,7 @@ prompt_weight = 0.5
 families.addition = 3
 families.clock = { weight = 2, levels = [3, 1] }
 families.units = { levels = [2] }
-forms = { worked = 3, text = 1 }
+forms = { worked = 3, text = 1, drills = 0.5 }
 
 [train]
 steps = 1000
@@ -91,6 +91,7 @@ TEST(RecipeConfig, EveryKeyOfATraining) {
   EXPECT_EQ(recipe.data.forms.worked, 3);
   EXPECT_EQ(recipe.data.forms.text, 1);
   EXPECT_EQ(recipe.data.forms.answers, 0);
+  EXPECT_EQ(recipe.data.forms.drills, 0.5);
   const TrainerOptions& train = recipe.trainer;
   EXPECT_EQ(train.schedule.steps, 1000);
   EXPECT_EQ(train.schedule.peak, 3e-3);
@@ -156,7 +157,8 @@ TEST(RecipeConfig, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal("levels = [3, 1]", "levels = [3, 3]"), HasSubstr("has a level twice"));
   EXPECT_THAT(Refusal("families.addition = 3", "families.addition = -3"),
               HasSubstr("'data.families.addition' is -3, expected 0 to"));
-  EXPECT_THAT(Refusal("worked = 3, text = 1", "worked = 0"), HasSubstr("leaves no form"));
+  EXPECT_THAT(Refusal("worked = 3, text = 1, drills = 0.5", "worked = 0"),
+              HasSubstr("leaves no form"));
   EXPECT_THAT(Refusal("config = \"config.json\"", "start = 'x'"),
               HasSubstr("'model.tokenizer' is of a new model, and 'model.start'"));
   EXPECT_THAT(Refusal("config = \"config.json\"", ""), HasSubstr("'model.config' is missing"));

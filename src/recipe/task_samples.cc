@@ -2,11 +2,20 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "grade/drills.h"
 
 namespace fathom {
+namespace {
+
+double Total(const SampleForms& forms) {
+  return forms.worked + forms.text + forms.answers + forms.drills;
+}
+
+}  // namespace
 
 TaskSamples::TaskSamples(const TaskMixture& mixture, const TaskFormat& format,
                          const Tokenizer& tokenizer, const SampleForms& forms, double prompt_weight,
@@ -18,15 +27,15 @@ TaskSamples::TaskSamples(const TaskMixture& mixture, const TaskFormat& format,
       prompt_weight_(static_cast<float>(prompt_weight)),
       longest_(longest),
       seed_(seed) {
-  const double total = forms.worked + forms.text + forms.answers;
-  if (forms.worked >= 0 && forms.text >= 0 && forms.answers >= 0 && total > 0 &&
-      std::isfinite(total)) {
+  const double total = Total(forms);
+  if (forms.worked >= 0 && forms.text >= 0 && forms.answers >= 0 && forms.drills >= 0 &&
+      total > 0 && std::isfinite(total)) {
     return;
   }
   throw Error(ErrorCode::kInvalidArgument,
               "the shares of the forms of samples are " + std::to_string(forms.worked) + ", " +
-                  std::to_string(forms.text) + " and " + std::to_string(forms.answers) +
-                  ", expected numbers from 0 on, one above 0");
+                  std::to_string(forms.text) + ", " + std::to_string(forms.answers) + " and " +
+                  std::to_string(forms.drills) + ", expected numbers from 0 on, one above 0");
 }
 
 Sample TaskSamples::Plain(const std::string& text) const {
@@ -41,10 +50,13 @@ Sample TaskSamples::Plain(const std::string& text) const {
 }
 
 Sample TaskSamples::At(int64_t index) const {
-  constexpr uint32_t kForm = 0x464F524D;  // a stream of draws of its own
+  constexpr uint32_t kForm = 0x464F524D, kDrill = 0x4452494C;  // streams of draws of their own
+  const double place = UniformAt(seed_, static_cast<uint64_t>(index), kForm) * Total(forms_);
+  if (place >= forms_.worked + forms_.text + forms_.answers) {
+    Random random(seed_ + static_cast<uint64_t>(index), kDrill);
+    return Checked(Plain(DrillPage(random)), "drill " + std::to_string(index));
+  }
   const Problem problem = mixture_.At(index);
-  const double total = forms_.worked + forms_.text + forms_.answers;
-  const double place = UniformAt(seed_, static_cast<uint64_t>(index), kForm) * total;
   Sample sample;
   if (place < forms_.worked) {
     sample = format_.Worked(problem, prompt_weight_);
@@ -53,13 +65,17 @@ Sample TaskSamples::At(int64_t index) const {
   } else {
     sample = Plain(problem.question + "\n" + problem.reply);
   }
+  return Checked(std::move(sample),
+                 "problem " + std::to_string(index) + " of the family '" + problem.family + "'");
+}
+
+Sample TaskSamples::Checked(Sample sample, const std::string& what) const {
   const auto tokens = static_cast<int64_t>(sample.tokens.size());
   if (tokens > longest_) {
     throw Error(ErrorCode::kInvalidArgument,
-                "problem " + std::to_string(index) + " of the family '" + problem.family +
-                    "' has " + std::to_string(tokens) + " tokens, the model's context holds " +
+                what + " has " + std::to_string(tokens) + " tokens, the model's context holds " +
                     std::to_string(longest_),
-                "a larger 'max_position_embeddings', or lower levels of that family");
+                "a larger 'max_position_embeddings', or lower levels of the family");
   }
   return sample;
 }

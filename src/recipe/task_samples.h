@@ -1,5 +1,5 @@
-// Problems as samples to train on, in the forms that a recipe asks for: sample number n is a pure
-// function of n. Not for: steps and batches (train/samples.h).
+// Problems and drills as samples to train on, in the forms that a recipe asks for: sample number n
+// is a pure function of n. Not for: steps and batches (train/samples.h).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct SampleForms {
   double worked = 1;   // a conversation: the question, and a reply with its thinking
   double text = 0;     // plain text: question, thinking and reply in lines, no tags
   double answers = 0;  // plain text: question and reply alone
+  double drills = 0;   // plain text: a page of short exercises (grade/drills.h) and no problem
 };
 
 class TaskSamples final : public SampleSource {
@@ -32,6 +33,7 @@ class TaskSamples final : public SampleSource {
 
  private:
   Sample Plain(const std::string& text) const;
+  Sample Checked(Sample sample, const std::string& what) const;
 
   const TaskMixture& mixture_;
   const TaskFormat& format_;

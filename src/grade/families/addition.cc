@@ -26,6 +26,15 @@ constexpr const char* kAddTrain[] = {
     "Hi, what does {sum} make?",
     "Do this addition: {sum}",
     "Tell me {sum}, please.",
+    "Sum up {list}.",
+    "{sum} makes what?",
+    "I want to know what {sum} comes to.",
+    "We have to add {list}. How much is that?",
+    "{list}: what is their sum?",
+    "When {list} are added, which number comes out?",
+    "sum of {list}",
+    "Would you please solve {sum}?",
+    "How large is the sum of the numbers {list}?",
 };
 constexpr const char* kAddTest[] = {
     "Give me the result of {sum}.",
@@ -49,6 +58,15 @@ constexpr const char* kSubtractTrain[] = {
     "Do this subtraction: {a} - {b}",
     "Tell me {a} minus {b}, please.",
     "What remains of {a} if I take away {b}?",
+    "{b} subtracted from {a} is what?",
+    "Which number is {b} less than {a}?",
+    "Start with {a}, then take off {b}. Where do you end up?",
+    "I want to know what {a} minus {b} comes to.",
+    "{a} minus {b}",
+    "Reduce {a} by {b}.",
+    "We have to subtract {b} from {a}. How much is that?",
+    "Would you please solve {a} - {b}?",
+    "When {a} is lowered by {b}, which number comes out?",
 };
 constexpr const char* kSubtractTest[] = {
     "Give me the result of {a} - {b}.",

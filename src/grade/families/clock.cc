@@ -20,6 +20,15 @@ constexpr const char* kEndTrain[] = {
     "Please tell me the time {d} after {a}.",
     "If it is {a} now, what will the clock show in {d}?",
     "A game starts at {a} and is over after {d}. When is that?",
+    "{a} + {d} = which time?",
+    "time {d} after {a}",
+    "We set off at {a} and walk for {d}. When do we get there?",
+    "I came at {a} and stayed for {d}. What time was it when I went?",
+    "My alarm should ring {d} after {a}. What time do I set?",
+    "In {d} I have to leave, and it is {a} now. When do I leave?",
+    "Move a clock that shows {a} forward by {d}. What does it show?",
+    "The washing takes {d} and I turn the machine on at {a}. At what time is it finished?",
+    "If you wait for {d} from {a} on, what time is it then?",
 };
 constexpr const char* kEndTest[] = {
     "A concert begins at {a} and goes on for {d}. At what time does it finish?",
@@ -35,6 +44,13 @@ constexpr const char* kLengthTrain[] = {
     "What is the time between {a} and {b}?",
     "From {a} until {b}: how many hours and minutes?",
     "The shop is open from {a} to {b}. How long is that?",
+    "time from {a} to {b} in hours and minutes?",
+    "I fell asleep at {a} and woke up at {b}. How long did I sleep?",
+    "If we leave at {a} and are back at {b}, how long are we away?",
+    "It is {a}. How long is it until {b}?",
+    "Please tell me how many hours and minutes lie between {a} and {b}.",
+    "Between {a} and {b}, how much time is there?",
+    "My shift begins at {a} and is over at {b}. How long do I work?",
 };
 constexpr const char* kLengthTest[] = {
     "How long do I wait if I come at {a} and the bus comes at {b}?",
@@ -47,6 +63,14 @@ constexpr const char* kStartTrain[] = {
     "A train arrives at {b} after a trip of {d}. When did it leave?",
     "I must be there at {b} and the way takes {d}. When do I have to go?",
     "Take {d} away from {b}. What time is it?",
+    "{b} minus {d} = which time?",
+    "time {d} before {b}",
+    "We got home at {b} after walking for {d}. At what time did we set off?",
+    "Please tell me what time it was {d} earlier than {b}.",
+    "If a lesson takes {d} and is over at {b}, when does it begin?",
+    "Turn a clock that shows {b} back by {d}. What does it show?",
+    "I have been waiting for {d}, and now it is {b}. Since when have I been waiting?",
+    "The soup was done at {b} and cooked for {d}. When was it put on the stove?",
 };
 constexpr const char* kStartTest[] = {
     "A concert finishes at {b} and went on for {d}. When did it begin?",
@@ -57,6 +81,15 @@ constexpr const char* kTo24Train[] = {
     "Write {t} as 24-hour time.",
     "Convert {t} to the 24-hour clock.",
     "How does a 24-hour clock show {t}?",
+    "{t} in 24-hour time?",
+    "Please change {t} to 24-hour time.",
+    "My watch counts 24 hours. What does it show at {t}?",
+    "If a clock runs from 0:00 to 23:59, how is {t} written?",
+    "I want to write {t} without am or pm, the 24-hour way.",
+    "Can you turn {t} into 24-hour time for me?",
+    "We meet at {t}. What is that on a 24-hour clock?",
+    "On the 24-hour clock, {t} is what?",
+    "The train table uses 24-hour times. How does it write {t}?",
 };
 constexpr const char* kTo24Test[] = {"Give {t} in the 24-hour format."};
 constexpr const char* kTo12Train[] = {
@@ -64,6 +97,15 @@ constexpr const char* kTo12Train[] = {
     "Write {t} with am or pm.",
     "Convert {t} to the 12-hour clock.",
     "How does a 12-hour clock show {t}? Say am or pm.",
+    "{t} with am or pm?",
+    "Please change {t} to 12-hour time, am or pm.",
+    "My watch only knows am and pm. What does it show at {t}?",
+    "If I have to use am or pm, how do I write {t}?",
+    "I want to write {t} the 12-hour way, with am or pm.",
+    "Can you turn {t} into am or pm time for me?",
+    "We meet at {t}. What is that on a 12-hour clock, with am or pm?",
+    "On the 12-hour clock, {t} is what? Add am or pm.",
+    "The clock says {t} in 24-hour time. What is that with am or pm?",
 };
 constexpr const char* kTo12Test[] = {"Give {t} in the 12-hour format with am or pm."};
 

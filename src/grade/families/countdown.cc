@@ -26,6 +26,16 @@ constexpr const char* kCountdownTrain[] = {
     "Find a way to make {t} using each of {list} once.",
     "Please build {t} from {list}; each number has to be used once.",
     "With +, -, * and /, turn {list} into {t}. Use each number once.",
+    "{list} -> {t}, each number once",
+    "I want to get to {t} with the numbers {list}, and each must be used exactly once. How?",
+    "How would you calculate {t} out of the numbers {list}? None may be left out or used twice.",
+    "We are playing Countdown. The target is {t} and our numbers are {list}. Use every one once.",
+    "What expression over {list} has the value {t}? It contains each number once and only once.",
+    "Could you put + - * / and brackets between {list}, in any order, to make {t}? Use each once.",
+    "Take each of the numbers {list} one time and calculate so that {t} comes out.",
+    "If you may use + - * / and each of {list} only once but all of them, how do you make {t}?",
+    "The result should be {t}. You have {list}, and all of them must be used one time each.",
+    "Help me hit {t}: my numbers are {list}, each to be used once.",
 };
 constexpr const char* kCountdownTest[] = {
     "Which calculation with {list} gives {t}? Each number is used exactly once.",

@@ -23,6 +23,15 @@ constexpr const char* kBetweenTrain[] = {
     "Please work out how many days pass from {a} to {b}.",
     "If today is {a}, how many days are left until {b}?",
     "A trip starts on {a} and I am back on {b}. How many days later is that?",
+    "days between {a} and {b}, last day counted, first day not",
+    "By how many days does {a} come before {b}?",
+    "I sent a letter on {a}, and it arrived on {b}. How many days did it take?",
+    "It is {a} now, and we leave on {b}. How many days do we still have?",
+    "Tell me how many days later than {a} the date {b} is.",
+    "If I begin counting the day after {a}, how many days is it up to and including {b}?",
+    "Now we have {a}. My birthday is on {b}. In how many days is that?",
+    "Could you count how many days it takes to get from {a} to {b}?",
+    "{a} is how many days before {b}?",
 };
 constexpr const char* kBetweenTest[] = {
     "How many days do I have to wait from {a} until {b}?",
@@ -43,6 +52,15 @@ constexpr const char* kAfterTrain[] = {
     "Count {n} on from {a}. Which date is it?",
     "Please tell me the date {n} after {a}.",
     "A course begins on {a} and ends {n} later. When does it end?",
+    "{a} + {n} = which date?",
+    "Which date will my calendar show {n} after {a}?",
+    "I borrowed a book on {a} and must return it {n} later. What date is that?",
+    "{n} after {a}",
+    "We meet again {n} after {a}. Which date should I write down?",
+    "Move {n} forward from {a}. What is the date then?",
+    "If a plant is bought on {a} and flowers {n} later, when does it flower?",
+    "Can you work out which date is {n} later than {a}?",
+    "My holiday is in {n}, and today is {a}. What is the date of my holiday?",
 };
 constexpr const char* kAfterTest[] = {
     "{n} from {a}, what is the date?",
@@ -57,6 +75,13 @@ constexpr const char* kLaterTrain[] = {
     "Which weekday is it {n} days after a {d}?",
     "{n} days from {d} is which day?",
     "Start on {d} and count {n} days on. Which weekday is it?",
+    "{d} plus {n} days: which weekday?",
+    "It was {d} when I left, and I come home {n} days later. On which weekday is that?",
+    "We meet again in {n} days. If it is {d} now, on what weekday do we meet?",
+    "Tell me the weekday {n} days after {d}, please.",
+    "When {n} days have passed since a {d}, what day of the week is it?",
+    "Move {n} days forward from {d}. Which day do you reach?",
+    "A bill came on a {d} and must be paid {n} days later. What day of the week is that?",
 };
 constexpr const char* kLaterTest[] = {
     "Say it is {d} today. What weekday will it be after {n} days?",
@@ -68,6 +93,14 @@ constexpr const char* kEarlierTrain[] = {
     "What day of the week is {n} days before {d}?",
     "Which weekday was it {n} days before a {d}?",
     "Start on {d} and count {n} days back. Which weekday is it?",
+    "{n} days back from {d}: which weekday?",
+    "I came home on a {d}, after leaving {n} days before. On which weekday did I leave?",
+    "We last met {n} days ago. If it is {d} now, on what weekday did we meet?",
+    "Tell me the weekday {n} days before {d}, please.",
+    "{n} days before {d} is which day?",
+    "I know that it is {d}, but which weekday did we have {n} days ago?",
+    "Move {n} days backward from {d}. Which day do you reach?",
+    "A letter arrived on a {d}, sent {n} days before. What day of the week was it sent?",
 };
 constexpr const char* kEarlierTest[] = {
     "Say it is {d} today. What weekday was it {n} days earlier?",
@@ -78,6 +111,15 @@ constexpr const char* kKnownTrain[] = {
     "If {a} is a {d}, which weekday is {b}?",
     "{a} falls on a {d}. On which weekday does {b} fall?",
     "Given that {a} is a {d}, find the weekday of {b}.",
+    "Suppose {a} is a {d}: what day of the week is {b}?",
+    "When we know that {a} is a {d}, which weekday do we get for {b}?",
+    "{a} = {d}, {b} = ?",
+    "It helps to know that {a} is a {d}. Please tell me the weekday of {b}.",
+    "Today is {d}, {a}. I see the dentist on {b}. What weekday is that?",
+    "My calendar says {d} for {a}. What does it say for {b}?",
+    "We begin on {d}, {a}, and end on {b}. On what day of the week do we end?",
+    "With {a} being a {d}, what day of the week do we have on {b}?",
+    "We have a {d} on {a}. Work out the day of the week for {b}.",
 };
 constexpr const char* kKnownTest[] = {
     "Since {a} is a {d}, what weekday must {b} be?",

@@ -23,6 +23,13 @@ constexpr const char* kLargerTrain[] = {
     "Which of the numbers {a} and {b} is larger?",
     "max of {a} and {b}?",
     "Please say which is higher, {a} or {b}.",
+    "On a number line, which is further to the right: {a} or {b}?",
+    "{a} vs {b}: the larger one?",
+    "If you had to choose the bigger number, would you take {a} or {b}?",
+    "Does {a} or {b} have the greater value?",
+    "We have two numbers, {a} and {b}. What is the maximum?",
+    "Can you tell me which of {a} and {b} is more?",
+    "I am not sure what is bigger, {a} or {b}. Which is it?",
 };
 constexpr const char* kLargerTest[] = {
     "Between {a} and {b}, which is the larger number?",
@@ -30,17 +37,39 @@ constexpr const char* kLargerTest[] = {
     "Pick the greater one: {a} or {b}",
 };
 constexpr const char* kSmallerTrain[] = {
-    "Which is smaller, {a} or {b}?",       "Which number is less: {a} or {b}?",
-    "{a} or {b}, which is smaller?",       "Compare {a} and {b}. Which is smaller?",
-    "Tell me the smaller of {a} and {b}.", "min of {a} and {b}?",
+    "Which is smaller, {a} or {b}?",
+    "Which number is less: {a} or {b}?",
+    "{a} or {b}, which is smaller?",
+    "Compare {a} and {b}. Which is smaller?",
+    "Tell me the smaller of {a} and {b}.",
+    "min of {a} and {b}?",
+    "Find the lesser of {a} and {b}.",
+    "Which is lower, {a} or {b}?",
+    "I have {a} and {b}. Which one is less?",
+    "On a number line, which is further to the left: {a} or {b}?",
+    "We have two numbers, {a} and {b}. What is the minimum?",
+    "Please name the smaller number: {a}, {b}",
+    "Does {a} or {b} have the lower value?",
 };
 constexpr const char* kSmallerTest[] = {
     "Between {a} and {b}, which is the smaller number?",
     "Pick the smaller one: {a} or {b}",
 };
 constexpr const char* kGreaterTrain[] = {
-    "Is {a} greater than {b}?",   "Is {a} larger than {b}?", "{a} > {b}?",
-    "Is it true that {a} > {b}?", "Is {a} bigger than {b}?", "Would you say {a} is more than {b}?",
+    "Is {a} greater than {b}?",
+    "Is {a} larger than {b}?",
+    "{a} > {b}?",
+    "Is it true that {a} > {b}?",
+    "Is {a} bigger than {b}?",
+    "Would you say {a} is more than {b}?",
+    "Does {a} exceed {b}?",
+    "Is {a} more than {b}, yes or no?",
+    "I think {a} is larger than {b}. Am I right?",
+    "Is the number {a} higher than {b}?",
+    "Yes or no: {a} > {b}",
+    "Compare {a} with {b}. Is the first number greater?",
+    "If I say that {a} is bigger than {b}, is that correct?",
+    "{a} bigger than {b}?",
 };
 constexpr const char* kGreaterTest[] = {
     "Can you check whether {a} is greater than {b}?",
@@ -60,6 +89,14 @@ constexpr const char* kOrderTrain[] = {
     "How would you sort {list} {up}?",
     "List {list} {up}.",
     "Hi, could you sort {list} {up}?",
+    "Here are some decimals: {list}. Put them {up}.",
+    "We need {list} {up}.",
+    "I would like to see {list} {up}, please.",
+    "{up}: {list}",
+    "How do {list} read {up}?",
+    "My numbers are {list}. Could you give them back {up}?",
+    "If {list} are to go {up}, what does the row look like?",
+    "Show me {list} {up}.",
 };
 constexpr const char* kOrderTest[] = {
     "Line up {list} {up}.",

@@ -22,6 +22,14 @@ constexpr const char* kEquationTrain[] = {
     "I need the solution of {e}.",
     "Hi, what does {x} have to be so that {e}?",
     "Work out {x} from {e}.",
+    "We know that {e}. What does {x} equal?",
+    "For which {x} is it true that {e}?",
+    "Could you tell me {x} when {e}?",
+    "{e}. {x} = ?",
+    "Suppose that {e}. Calculate {x}.",
+    "I am stuck on {e}. What number is {x}?",
+    "Here is an equation: {e}. Tell me its solution.",
+    "Isolate {x} in {e}.",
 };
 constexpr const char* kEquationTest[] = {
     "What value of {x} solves {e}?",

@@ -24,6 +24,14 @@ constexpr const char* kCountTrain[] = {
     "Tell me how many times {l} is in {word}.",
     "{word}: how many {l}'s?",
     "Find the number of times {l} occurs in {word}.",
+    "I want to know how many {l}'s there are in {word}.",
+    "Look at {word}. How often does {l} come up?",
+    "Number of {l}'s in {word}?",
+    "If I search {word} for the letter {l}, how many hits do I get?",
+    "Could you check how many times {word} has the letter {l}?",
+    "Go through {word} letter by letter. How many of them are {l}?",
+    "We are looking for {al} in {word}. How many can we find?",
+    "Letter: {l}. Text: {word}. How many times?",
 };
 constexpr const char* kCountTest[] = {
     "How many letters {l} does {word} contain?",
@@ -31,10 +39,20 @@ constexpr const char* kCountTest[] = {
     "Can you count every {l} in {word}?",
 };
 constexpr const char* kWordTrain[] = {
-    "Spell {word} backwards.",   "Reverse the word {word}.",
-    "What is {word} backwards?", "Write {word} from back to front.",
-    "{word} spelled backwards?", "Turn the word {word} around.",
-    "Can you reverse {word}?",   "How do you write {word} backwards?",
+    "Spell {word} backwards.",
+    "Reverse the word {word}.",
+    "What is {word} backwards?",
+    "Write {word} from back to front.",
+    "{word} spelled backwards?",
+    "Turn the word {word} around.",
+    "Can you reverse {word}?",
+    "How do you write {word} backwards?",
+    "I need {word} backwards, please.",
+    "If {word} is written in reverse, what does it look like?",
+    "Please flip the order of the letters in {word}.",
+    "backwards: {word}",
+    "Say {word} from its last letter to its first.",
+    "Could you type {word} in reverse for me?",
 };
 constexpr const char* kWordTest[] = {
     "What do you get when you reverse the letters of {word}?",
@@ -49,6 +67,12 @@ constexpr const char* kListTrain[] = {
     "{list} - backwards, please.",
     "Can you reverse the order of {list}?",
     "List these from back to front: {list}",
+    "I want {list} in the opposite order.",
+    "Here is a list: {list}. Write it the other way round.",
+    "Please say {list} again, but backwards.",
+    "reversed, please: {list}",
+    "If you go through {list} from the last item to the first, what do you get?",
+    "Flip the list {list}.",
 };
 constexpr const char* kListTest[] = {
     "Start at the end and list these: {list}",

@@ -22,6 +22,15 @@ constexpr const char* kSyllogismTrain[] = {
     "Please decide if {name} is {q} (yes, no or unknown). {facts}",
     "{facts} Can you tell whether {name} is {q}? Yes, no or unknown.",
     "I was told: {facts} Is {name} {q}? Yes, no or unknown.",
+    "Is {name} {q}? Use only what is said here. {facts} Answer with yes, no or unknown.",
+    "{facts} Someone says that {name} is {q}. Is that right: yes, no or unknown?",
+    "Could you work out whether {name} is {q}? {facts} Yes, no or unknown, please.",
+    "{facts} I think that {name} is {q}. Am I right? Yes, no or unknown.",
+    "{name}: {q} or not? {facts} Tell me yes, no or unknown.",
+    "You are told the following. {facts} Would you say that {name} is {q}, yes, no or unknown?",
+    "{facts} Judge the claim that {name} is {q}: yes, no or unknown?",
+    "My question is whether {name} is {q}. {facts} Let me know: yes, no or unknown.",
+    "Imagine a place where this holds. {facts} There, is {name} {q}? Yes, no or unknown.",
 };
 constexpr const char* kSyllogismTest[] = {
     "If these facts hold, is {name} {q}? {facts} Choose yes, no or unknown.",
@@ -42,6 +51,20 @@ constexpr const char* kLiarsTrain[] = {
     "Please find out who lies. {facts} {count} Each one always lies or never lies.",
     "A riddle: {facts} {count} Each of {names} always lies or always tells the truth. Who lies?",
     "Can you tell who lies? {names} are each a liar or honest. {facts} {count}",
+    ("Of {names}, each always lies or always tells the truth. {count} They talk: {facts} So "
+     "who lies?"),
+    "We met {names}. Each is a liar or truthful, all the time. {facts} {count} Who is lying?",
+    "Work out who the liars are. {names} are each always truthful or always lying. {facts} {count}",
+    ("You meet {names}. Some never say a true word, the others never lie. {facts} {count} "
+     "Whom can you not trust?"),
+    ("Please list the liars. {facts} {count} A liar never tells the truth here, and everybody "
+     "else always does."),
+    "If liars only say false things and all others only true things, who lies? {facts} {count}",
+    ("Could you solve this for us? {facts} {count} Everyone tells the truth every time or "
+     "lies every time. Who is lying?"),
+    ("Who lies, and who is honest? Each of {names} always does one of the two. {facts} "
+     "{count} Give only the liars."),
+    "{n} people, always honest or always lying: {names}. {facts} {count} Liars?",
 };
 constexpr const char* kLiarsTest[] = {
     "{names} are honest people or liars. {facts} {count} Which of them lie?",

@@ -24,6 +24,19 @@ constexpr const char* kMazeTrain[] = {
     "I am at S and want to go to E. Walls are #. What are the fewest moves? (U, D, L, R)\n{grid}",
     "Can you find a shortest path here? S is the start, E the end, moves are U, D, L, R.\n{grid}",
     "Shortest route from S to E, please, as letters U D L R.\n{grid}",
+    "Start at S, finish at E, avoid every #. What is the shortest way in U, D, L, R?\n{grid}",
+    "How does one walk from S to E without a detour? Write U, D, L or R for each step.\n{grid}",
+    "I am lost in this maze:\n{grid}\nTell me the shortest way from S to E with U, D, L, R.",
+    "U is up, D is down, L is left, R is right. Go from S to E on a shortest path.\n{grid}",
+    "S to E, shortest, UDLR\n{grid}",
+    ("{grid}\nThis is a maze with walls #. Bring me from S to E with as few of U, D, L, R as "
+     "you can."),
+    ("We stand at S, and the exit is E. Which letters U, D, L, R take us there by the shortest "
+     "path?\n{grid}"),
+    ("If a mouse at S wants the cheese at E, which shortest run does it take? Use U, D, L, "
+     "R.\n{grid}"),
+    "Map:\n{grid}\nS is where you begin and E where you stop. Write a shortest path in U, D, L, R.",
+    "{grid}\nGo to E from S. Make no step too many, and spell the steps with U, D, L, R.",
 };
 constexpr const char* kMazeTest[] = {
     "What is the quickest way from S to E? Reply with U, D, L, R.\n{grid}",

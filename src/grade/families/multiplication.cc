@@ -24,6 +24,15 @@ constexpr const char* kMultiplyTrain[] = {
     "Do this multiplication: {a} * {b}",
     "Please multiply {a} and {b}.",
     "I need {a} times {b}.",
+    "{a} times {b}",
+    "product of {a} and {b}",
+    "{a} multiplied by {b} is what?",
+    "A hall has {a} rows of {b} seats. How many seats are there?",
+    "When {a} is multiplied by {b}, which number comes out?",
+    "I want to know what {a} times {b} comes to.",
+    "We have to multiply {a} by {b}. How much is that?",
+    "Would you please solve {a} x {b}?",
+    "There are {a} boxes with {b} pens in each. How many pens is that in all?",
 };
 constexpr const char* kMultiplyTest[] = {
     "Give me the result of {a} * {b}.",
@@ -46,6 +55,11 @@ constexpr const char* kExactTrain[] = {
     "Hi, what does {a} / {b} make?",
     "Please divide {a} by {b}.",
     "Do this division: {a} / {b}",
+    "{a} divided by {b}",
+    "Split {a} into {b} equal parts. How large is each part?",
+    "We share {a} nuts equally among {b} children. How many does each child get?",
+    "When {a} is divided by {b}, which number comes out?",
+    "I want to know what {a} ÷ {b} comes to.",
 };
 constexpr const char* kExactTest[] = {
     "Give me the result of {a} / {b}.",
@@ -67,6 +81,11 @@ constexpr const char* kRemainderTrain[] = {
     "Hi, what are quotient and remainder of {a} by {b}?",
     "Please divide {a} by {b} and tell me the remainder too.",
     "Do this division with remainder: {a} / {b}",
+    "{a} divided by {b}, quotient and remainder",
+    "We pack {a} eggs into boxes of {b}. How many boxes are full, and how many eggs are left over?",
+    "When {a} is divided by {b}, which quotient comes out and which remainder?",
+    "I want to know what {a} / {b} is, as a whole number with its remainder.",
+    "{b} into {a}: how often does it fit, and how much is left?",
 };
 constexpr const char* kRemainderTest[] = {
     "Give me quotient and remainder of {a} / {b}.",

@@ -21,6 +21,15 @@ constexpr const char* kOfTrain[] = {
     "Please compute {p}% of {n}.",
     "Hi, how much would {p}% of {n} be?",
     "If I take {p}% of {n}, how much is that?",
+    "{p} percent of {n}",
+    "Out of {n} points I got {p} percent. How many points did I get?",
+    "Of {n}, I want {p} percent. Which number is that?",
+    "Do you know what {p}% of {n} makes?",
+    "Take {n} and tell me {p}% of it.",
+    "A school has {n} pupils, and {p}% of them walk there. How many pupils walk?",
+    "If {n} is 100%, what is {p}%?",
+    "We are looking for {p}% of {n}.",
+    "Which number is {p} percent of {n}?",
 };
 constexpr const char* kOfTest[] = {
     "Give me {p}% of {n}.",
@@ -34,6 +43,14 @@ constexpr const char* kDownTrain[] = {
     "What is ${n} less {p}%?",
     "A shop takes {p}% off a {thing} that costs ${n}. Find the sale price.",
     "{p}% discount on ${n}: what remains to pay?",
+    "Decrease ${n} by {p}%.",
+    "${n} minus {p}% is how much?",
+    "I have a coupon for {p}% off a {thing} that costs ${n}. What do I have to pay?",
+    "Before the sale the {thing} was ${n}; now it is {p}% cheaper. What is the price?",
+    "If you take {p}% off ${n}, what is left?",
+    "price ${n}, discount {p}%, new price?",
+    "Please tell me the price of a {thing} that was ${n} before it fell by {p}%.",
+    "We get {p}% off our bill of ${n}. How much do we pay?",
 };
 constexpr const char* kDownTest[] = {
     "A {thing} at ${n} is on sale for {p}% less. What is its price now?",
@@ -46,6 +63,14 @@ constexpr const char* kUpTrain[] = {
     "A ${n} {thing} becomes {p}% more expensive. What does it cost now?",
     "Add {p}% tax to ${n}. What is the total?",
     "Increase ${n} by {p}%.",
+    "If you put {p}% on top of ${n}, how much is it?",
+    "price ${n}, increase {p}%, new price?",
+    "I paid ${n} for a {thing} and sell it for {p}% more. What do I ask for it?",
+    "Last year the {thing} was ${n}; since then its price went up {p}%. What is the price today?",
+    "Please raise ${n} by {p}% and tell me the new amount.",
+    "Our bill is ${n}, and we add a tip of {p}%. How much do we pay in all?",
+    "With {p}% added, what does ${n} become?",
+    "A shop sells a {thing} for ${n} before tax. The tax is {p}%. What do I pay with tax?",
 };
 constexpr const char* kUpTest[] = {
     "A {thing} at ${n} gets {p}% dearer. What is its price now?",
@@ -60,6 +85,13 @@ constexpr const char* kShareTrain[] = {
     "Express {part} of {n} as a percentage.",
     "In a group of {n} people, {part} wear glasses. What percentage is that?",
     "A test has {n} points and Tom got {part}. What percentage did he get?",
+    "{part} of {n} in percent?",
+    "I have read {part} of the {n} pages of a book. What percent of the book is that?",
+    "We sold {part} of our {n} tickets. How many percent did we sell?",
+    "If {n} is the whole, what percentage is {part}?",
+    "Please write {part}/{n} as a percentage.",
+    "There are {n} marbles in a bag and {part} of them are red. What percentage is red?",
+    "Tell me what percentage {part} is of {n}.",
 };
 constexpr const char* kShareTest[] = {
     "If {part} of {n} seats are taken, what percentage is taken?",

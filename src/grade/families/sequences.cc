@@ -23,6 +23,15 @@ constexpr const char* kSequenceTrain[] = {
     "Can you continue {list}?",
     "Hey, what comes after {list}?",
     "How does {list} go on?",
+    "I see {list}. Which number should I write next?",
+    "{list}, and then?",
+    "Look at {list}. What would you put at the end?",
+    "Find the rule behind {list} and tell me the next number.",
+    "One number is missing at the end: {list}, __. Which one?",
+    "Could you work out the number after {list}?",
+    "The first numbers are {list}. Work out the following one.",
+    "We have {list} so far. What will the next number be?",
+    "next after {list}?",
 };
 constexpr const char* kSequenceTest[] = {
     "Give the next term of the sequence {list}.",
@@ -64,6 +73,11 @@ bool HasFactor(const Terms& terms) {
 bool ThinkNext(Draft& draft, const Terms& terms, int64_t& next) {
   const Terms steps = StepsOf(terms), growth = StepsOf(steps);
   const int64_t last = terms.back();
+  std::vector<std::string> differences;
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    differences.push_back(Text(terms[i]) + " - " + Text(terms[i - 1]) + " = " + Text(steps[i - 1]));
+  }
+  draft.Think(Join(differences));
   draft.Think("Steps: " + Join(steps) + ".");
   int64_t step = 0;
   if (AllEqual(steps)) {
@@ -71,8 +85,9 @@ bool ThinkNext(Draft& draft, const Terms& terms, int64_t& next) {
     draft.Think("Always the same.");
   } else if (AllEqual(growth)) {
     step = steps.back() + growth[0];
-    draft.Think("They change by " + Text(growth[0]) + " each time, so the next step is " +
-                Text(step) + ".");
+    draft.Think("They change by " + Text(growth[0]) + " each time: " + Text(steps.back()) +
+                (growth[0] < 0 ? " - " + Text(-growth[0]) : " + " + Text(growth[0])) + " = " +
+                Text(step));
   } else if (ByTurns(steps)) {
     step = steps[steps.size() - 2];
     draft.Think("They take turns, so the next step is " + Text(step) + ".");

@@ -38,6 +38,16 @@ constexpr const char* kHelloTrain[] = {
     "Hi nano, how are you?",
     "How are you?",
     "How is it going?",
+    "Hi everyone",
+    "hello hello",
+    "Good morning, nano!",
+    "Hey, good to see you",
+    "Hi, I am new here.",
+    "hiya",
+    "Hello again!",
+    "What's up?",
+    "How do you do?",
+    "Hi, how are things?",
 };
 constexpr const char* kHelloTest[] = {"Hello, how are you today?", "Good afternoon!", "Hey there!"};
 constexpr const char* kThanksTrain[] = {
@@ -54,11 +64,20 @@ constexpr const char* kThanksTrain[] = {
     "Perfect, thank you.",
     "Nice work, nano.",
     "That was right, thanks.",
+    "Thank you so much!",
+    "ty",
+    "Cheers, nano!",
+    "You helped me a lot.",
+    "I am grateful to you.",
+    "That is right, well done.",
+    "Great work!",
 };
 constexpr const char* kThanksTest[] = {"Many thanks!", "Thanks for your help", "Nice, thank you!"};
 constexpr const char* kByeTrain[] = {
-    "Bye",     "Goodbye",        "Good night",        "See you",
-    "bye bye", "See you later!", "I have to go now.", "That is all for today.",
+    "Bye",        "Goodbye",          "Good night",        "See you",
+    "bye bye",    "See you later!",   "I have to go now.", "That is all for today.",
+    "So long!",   "Until next time!", "Farewell!",         "I am leaving, bye!",
+    "Take care!",
 };
 constexpr const char* kByeTest[] = {"Goodbye, nano!", "See you tomorrow"};
 constexpr const char* kWhoTrain[] = {
@@ -80,6 +99,15 @@ constexpr const char* kWhoTrain[] = {
     "What is nano?",
     "Do you have a name?",
     "Where do you come from?",
+    "What should I call you?",
+    "Are you a person or a machine?",
+    "Are you an AI?",
+    "what's your name",
+    "Say something about yourself.",
+    "I would like to know who you are.",
+    "Who is your creator?",
+    "How many parameters do you have?",
+    "Please introduce yourself to me.",
 };
 constexpr const char* kWhoTest[] = {"Can you say who you are?", "What kind of model are you?",
                                     "Who built you?"};
@@ -98,6 +126,13 @@ constexpr const char* kAbleTrain[] = {
     "What should I ask you?",
     "Tell me what you can do.",
     "Show me what you can do.",
+    "What are your skills?",
+    "I need help",
+    "what can u do",
+    "Which problems can you work on?",
+    "What do you do best?",
+    "Can you help me?",
+    "For what can I use you?",
 };
 constexpr const char* kAbleTest[] = {"What kind of tasks do you solve?",
                                      "What is possible with you?", "List what you can do."};
@@ -111,6 +146,11 @@ constexpr const char* kOtherTrain[] = {
     "Hi {other}!",
     "So you are {other}?",
     "Are you as good as {other}?",
+    "I think you are {other}.",
+    "Did they make you from {other}?",
+    "Hello {other}, how are you?",
+    "Do people call you {other}?",
+    "Do you run on {other}?",
 };
 constexpr const char* kOtherTest[] = {"Tell me the truth, are you {other}?",
                                       "Is your name {other}?"};
@@ -164,9 +204,19 @@ constexpr const char* kKnownThings[] = {
     "time",       "the city",
 };
 constexpr const char* kThingTrain[] = {
-    "Write a poem about {t}.",   "Tell me a story about {t}.", "Write a song about {t}.",
-    "Write an essay about {t}.", "Tell me a joke about {t}.",  "What do you think about {t}?",
-    "Draw a picture of {t}.",    "Explain {t} to me.",         "Recommend a book about {t}.",
+    "Write a poem about {t}.",
+    "Tell me a story about {t}.",
+    "Write a song about {t}.",
+    "Write an essay about {t}.",
+    "Tell me a joke about {t}.",
+    "What do you think about {t}?",
+    "Draw a picture of {t}.",
+    "Explain {t} to me.",
+    "Recommend a book about {t}.",
+    "Make up a riddle about {t}.",
+    "Describe {t} in a few words.",
+    "Give me some facts about {t}.",
+    "I want to read a novel about {t}.",
 };
 constexpr const char* kThingTest[] = {"Compose some verses about {t}.",
                                       "Can you write a tale of {t}?"};
@@ -176,10 +226,18 @@ constexpr const char* kCountries[] = {
     "Cuba",   "Nepal",  "Ireland", "Iceland", "Portugal", "Austria", "Finland", "Vietnam",
 };
 constexpr const char* kCountryTrain[] = {
-    "What is the capital of {t}?",      "Who is the president of {t}?",
-    "How many people live in {t}?",     "What language is spoken in {t}?",
-    "What is the weather like in {t}?", "Tell me the history of {t}.",
-    "Which sights are there in {t}?",   "What do people eat in {t}?",
+    "What is the capital of {t}?",
+    "Who is the president of {t}?",
+    "How many people live in {t}?",
+    "What language is spoken in {t}?",
+    "What is the weather like in {t}?",
+    "Tell me the history of {t}.",
+    "Which sights are there in {t}?",
+    "What do people eat in {t}?",
+    "How large is {t}?",
+    "What money do they use in {t}?",
+    "Plan a trip to {t} for me.",
+    "Where is {t} on the map?",
 };
 constexpr const char* kCountryTest[] = {"Which city is the capital of {t}?", "Who governs {t}?"};
 constexpr const char* kEvents[] = {
@@ -189,8 +247,14 @@ constexpr const char* kEvents[] = {
     "the marathon",     "the spelling bee",   "the hockey game",    "the cooking show",
 };
 constexpr const char* kEventTrain[] = {
-    "Who won {t}?",       "When was {t}?",           "Who will win {t}?",
-    "Tell me about {t}.", "Where do they hold {t}?",
+    "Who won {t}?",
+    "When was {t}?",
+    "Who will win {t}?",
+    "Tell me about {t}.",
+    "Where do they hold {t}?",
+    "Where can I watch {t}?",
+    "What is the latest news about {t}?",
+    "Who do you want to win {t}?",
 };
 constexpr const char* kEventTest[] = {"Do you know who won {t}?", "What happened at {t}?"};
 constexpr const char* kPrograms[] = {
@@ -200,8 +264,14 @@ constexpr const char* kPrograms[] = {
     "a maze game",    "a tax calculator", "a photo album",
 };
 constexpr const char* kProgramTrain[] = {
-    "Write a Python program for {t}.", "Code {t} in JavaScript.",   "How do I program {t}?",
-    "Write C++ code for {t}.",         "Can you build {t} for me?",
+    "Write a Python program for {t}.",
+    "Code {t} in JavaScript.",
+    "How do I program {t}?",
+    "Write C++ code for {t}.",
+    "Can you build {t} for me?",
+    "Show me how to code {t}.",
+    "Which programming language is best for {t}?",
+    "Help me fix a bug in {t}.",
 };
 constexpr const char* kProgramTest[] = {"Please implement {t} in Rust.",
                                         "I need source code for {t}."};
@@ -216,6 +286,8 @@ constexpr const char* kSentenceTrain[] = {
     "How do you say \"{t}\" in Spanish?",
     "Translate into German: {t}",
     "What is \"{t}\" in Italian?",
+    "What do people in Japan say for \"{t}\"?",
+    "Can you translate \"{t}\" to Swedish?",
 };
 constexpr const char* kSentenceTest[] = {"Say \"{t}\" in Portuguese.", "Put \"{t}\" into Dutch."};
 

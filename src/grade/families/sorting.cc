@@ -25,6 +25,14 @@ constexpr const char* kNumbersTrain[] = {
     "What are {list} {up}?",
     "Hi, could you sort {list} {up}?",
     "sort {up}: {list}",
+    "Here are some numbers: {list}. Put them {up}.",
+    "I would like {list} {up}, please.",
+    "We need these values {up}: {list}",
+    "Suppose {list} are written {up}. What does the row look like?",
+    "{up}, please: {list}",
+    "My numbers are {list}, but I want them {up}.",
+    "Help me put {list} {up}.",
+    "How do {list} read when they go {up}?",
 };
 constexpr const char* kNumbersTest[] = {
     "Line up the numbers {list} {up}.",
@@ -45,6 +53,14 @@ constexpr const char* kWordsTrain[] = {
     "sort alphabetically: {list}",
     "In a dictionary, in which order are {list}?",
     "List {list} from A to Z.",
+    "I have the words {list}. Please alphabetize them.",
+    "Here are some words: {list}. Sort them from A to Z.",
+    "If we file {list} by the alphabet, what does the list look like?",
+    "A to Z: {list}",
+    "Could you sort the words {list} for me, A first and Z last?",
+    "Write down {list} as they would come in an index.",
+    "My list is {list}. Make it alphabetical.",
+    "Starting from A, how should {list} be listed?",
 };
 constexpr const char* kWordsTest[] = {
     "How would a dictionary order {list}?",
@@ -106,24 +122,29 @@ bool DrawSortWords(Draft& draft) {
   std::sort(sorted.begin(), sorted.end());
   // As many letters as it takes for all to differ; a whole word stands for itself.
   std::size_t letters = 1;
-  const auto starts = [&](const std::vector<std::string>& list) {
-    std::vector<std::string> some;
-    for (const std::string& word : list) some.push_back(word.substr(0, letters));
-    return some;
-  };
   const auto differ = [&] {
-    const std::vector<std::string> some = starts(words);
-    return std::set<std::string>(some.begin(), some.end()).size() == some.size();
+    std::set<std::string> starts;
+    for (const std::string& word : words) starts.insert(word.substr(0, letters));
+    return starts.size() == words.size();
   };
   while (!differ()) ++letters;
   if (letters > (draft.level == 1 ? 1u : 3u) || words == sorted || !draft.Claim(Join(sorted))) {
     return false;
   }
   draft.Ask({kWordsTrain, kWordsTest}, {{"list", Join(words)}});
-  draft.Think(letters == 1 ? "The first letters: " + Join(starts(words)) + "."
-                           : "The first " + Text(static_cast<int64_t>(letters)) +
-                                 " letters tell them apart: " + Join(starts(words)) + ".");
-  draft.Think("In order: " + Join(starts(sorted)) + ".");
+  // "d: drill, r: ring, a: apricot": each word behind as many of its letters.
+  const auto behind_starts = [&](const std::vector<std::string>& list) {
+    std::vector<std::string> some;
+    for (const std::string& word : list) {
+      some.push_back(Spell(word.substr(0, letters)) + ": " + word);
+    }
+    return Join(some);
+  };
+  draft.Think((letters == 1 ? "The first letters: "
+                            : "The first " + Text(static_cast<int64_t>(letters)) +
+                                  " letters tell them apart: ") +
+              behind_starts(words) + ".");
+  draft.Think("In order: " + behind_starts(sorted) + ".");
   draft.Answer(AnswerKind::kList, Join(sorted), "Sorted: {answer}.");
   return true;
 }

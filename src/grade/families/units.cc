@@ -46,6 +46,15 @@ constexpr const char* kConvertTrain[] = {
     "{x} in {to}?",
     "Hi, how much is {x} in {to}?",
     "Change {x} into {to}.",
+    "I have {x}, but I need {to}. How many is that?",
+    "In {to}, what is {x}?",
+    "{x} to {to}, please",
+    "Rewrite {x} using {to}.",
+    "If we change {x} to {to}, what do we get?",
+    "Do you know how many {to} make up {x}?",
+    "Someone tells you {x}. Say it in {to}.",
+    "convert to {to}: {x}",
+    "Which number of {to} equals {x}?",
 };
 constexpr const char* kConvertTest[] = {
     "Give {x} in {to}.",
@@ -58,6 +67,14 @@ constexpr const char* kAddLengthTrain[] = {
     "What is {x} plus {y} in {to}?",
     "{x} + {y} = ? {to}",
     "One part is {x} and the other {y}. How many {to} is that in all?",
+    "First {x}, then {y}. How many {to} altogether?",
+    "We start with {x} and add {y}. How many {to} is that?",
+    "Work out the total in {to}: {x} and {y}.",
+    "Please sum up {x} and {y} and give me {to}.",
+    "If we add {y} to {x}, how many {to} are there?",
+    "Can you tell me in {to} how much {x} and {y} make?",
+    "In {to}, how much is {x} and another {y}?",
+    "add in {to}: {x}, {y}",
 };
 constexpr const char* kAddLengthTest[] = {
     "Put {x} and {y} together: how many {to} do you get?",
