@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 struct TrainFlags {
   std::string config, out, mode;
   int threads = 0;
+  float watts = 0;  // 0: not told
 };
 
 // ---- The tokenizer -----------------------------------------------------------------------------
@@ -178,10 +179,22 @@ std::string CurvesText(std::span<const double> values, std::span<const double> b
          "  busiest expert " + Sparkline(busiest, kWidth);
 }
 
+// "5500 steps in 3 h 40 min, 0.13 kWh at 35 watts"
+std::string EffortText(const TrainingOutcome& outcome, double watts) {
+  constexpr double kJoulesPerKilowattHour = 3.6e6;
+  std::string text =
+      std::to_string(outcome.steps_done) + " steps in " + fathom::DurationText(outcome.seconds);
+  if (watts > 0) {
+    text += ", " + Significant(outcome.seconds * watts / kJoulesPerKilowattHour) + " kWh at " +
+            Significant(watts) + " watts";
+  }
+  return text;
+}
+
 // What a training says while it runs and at its end; `run` makes it with these hooks.
 template <class Report>
 int FollowTraining(
-    int64_t steps, const fs::path& folder,
+    int64_t steps, const fs::path& folder, double watts,
     const std::function<TrainingOutcome(const TrainingHooks<Report>&, ProgressLine&)>& run) {
   InterruptScope interrupts;
   ProgressLine line;
@@ -205,17 +218,18 @@ int FollowTraining(
   hooks.stop = &interrupts.flag();
   const TrainingOutcome outcome = run(hooks, line);
   line.Clear();
-  const std::string done = std::to_string(outcome.steps_done);
   switch (outcome.end) {
     case TrainingEnd::kStopped:
-      PrintError("stopped behind step " + done + "; the same command goes on from there\n");
+      PrintError("stopped behind step " + std::to_string(outcome.steps_done) +
+                 "; the same command goes on from there\n");
       return kExitInterrupted;
     case TrainingEnd::kWasFinished:
-      PrintLine(outcome.model.string() + ": finished already, with " + done + " steps");
+      PrintLine(outcome.model.string() + ": finished already, " + EffortText(outcome, watts));
       return kExitOk;
     case TrainingEnd::kFinished:
       if (last.replies) Print(EvaluationTable(*last.replies));
-      PrintLine(outcome.model.string() + ": the trained model, after " + done + " steps");
+      PrintLine(outcome.model.string() + ": the trained model, after " +
+                EffortText(outcome, watts));
       return kExitOk;
   }
   return kExitOk;
@@ -226,6 +240,7 @@ int TrainModelCommand(const TrainFlags& flags, TrainingKind kind) {
   if (!flags.out.empty()) recipe.output.folder = flags.out;
   if (flags.threads > 0) recipe.threads = flags.threads;
   return FollowTraining<StepReport>(recipe.trainer.schedule.steps, recipe.output.folder,
+                                    flags.watts,
                                     [&](const TrainingHooks<StepReport>& hooks, ProgressLine&) {
                                       return RunTraining(recipe, kind, hooks);
                                     });
@@ -238,7 +253,7 @@ int TrainGrpoCommand(const TrainFlags& flags) {
   if (!flags.out.empty()) recipe.output.folder = flags.out;
   if (flags.threads > 0) recipe.threads = flags.threads;
   return FollowTraining<GrpoReport>(
-      recipe.options.schedule.steps, recipe.output.folder,
+      recipe.options.schedule.steps, recipe.output.folder, flags.watts,
       [&](const TrainingHooks<GrpoReport>& hooks, ProgressLine& line) {
         return RunGrpo(recipe, hooks, [&](const RolloutProgress& progress) {
           line.Show("replies " + std::to_string(progress.done) + "/" +
@@ -250,18 +265,25 @@ int TrainGrpoCommand(const TrainFlags& flags) {
 // ---- Flags -------------------------------------------------------------------------------------
 
 void AddPart(Command train, Context& context, const std::string& name, const std::string& about,
-             const std::string& footer, bool threads, std::function<int(const TrainFlags&)> run) {
+             const std::string& footer, bool trains_model,
+             std::function<int(const TrainFlags&)> run) {
   const auto flags = std::make_shared<TrainFlags>();
   Command command = train.AddCommand(name, about);
   command.Add("config", flags->config, "The recipe, a TOML file").Type("CONFIG").Required();
   command.Add("--out", flags->out, "Folder to write to, instead of the recipe's [output] folder")
       .Type("DIR");
-  if (threads) {
+  if (trains_model) {
     command
         .Add("--threads", flags->threads,
              "Threads, instead of the recipe's; the result is the same with any number")
         .Type("N")
         .Between(1, 4096);
+    command
+        .Add("--watts", flags->watts,
+             "What this machine draws while it computes, as you measured it; kilowatt-hours are "
+             "then told at the end")
+        .Type("WATTS")
+        .Between(0.0F, 1e6F);
   }
   if (name == "grpo") {
     command
@@ -295,7 +317,7 @@ void AddTrain(Command app, Context& context) {
           "template.\n"
           "Example:\n"
           "  fathom train tokenizer recipes/nano/tokenizer.toml",
-          /*threads=*/false, TrainTokenizerCommand);
+          /*trains_model=*/false, TrainTokenizerCommand);
   const std::string goes_on =
       "Writes a log (log.jsonl), curves (curves.svg), checkpoints and at the end the folder "
       "model/,\n"
@@ -305,16 +327,16 @@ void AddTrain(Command app, Context& context) {
       "Example:\n";
   AddPart(
       train, context, "pretrain", "Train a model from nothing, or go on with one",
-      goes_on + "  fathom train pretrain recipes/nano/pretrain.toml", /*threads=*/true,
+      goes_on + "  fathom train pretrain recipes/nano/pretrain.toml", /*trains_model=*/true,
       [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kPretrain); });
   AddPart(train, context, "sft", "Fine-tune a model on worked solutions",
-          goes_on + "  fathom train sft recipes/nano/sft.toml", /*threads=*/true,
+          goes_on + "  fathom train sft recipes/nano/sft.toml", /*trains_model=*/true,
           [](const TrainFlags& flags) { return TrainModelCommand(flags, TrainingKind::kSft); });
   AddPart(train, context, "grpo", "Improve a model by rewards for its own replies",
           goes_on +
               "  fathom train grpo recipes/nano/grpo.toml\n"
               "  fathom train grpo recipes/nano/grpo.toml --mode r1 --out out/r1",
-          /*threads=*/true, TrainGrpoCommand);
+          /*trains_model=*/true, TrainGrpoCommand);
 }
 
 }  // namespace fathom::cli

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "convert/part_file.h"
 #include "loader/folder_lock.h"
@@ -74,15 +76,14 @@ class Run {
     const bool resumed = Load();
     const fs::path model = folder_ / "model";
     std::error_code ignored;
-    if (fs::exists(model, ignored)) {
-      if (resumed && steps_done() >= options_.steps) {
-        return {TrainingEnd::kWasFinished, steps_done(), model};
-      }
+    const bool was_finished = fs::exists(model, ignored);
+    if (was_finished && !(resumed && steps_done() >= options_.steps)) {
       throw Error(ErrorCode::kAlreadyExists,
                   model.string() + " is there, without a checkpoint of its last step",
                   "take another output folder, or move this one away");
     }
     log_.emplace(folder_ / "log.jsonl", resumed ? steps_done() : TrainingLog::kNothing);
+    if (was_finished) return Outcome(TrainingEnd::kWasFinished, model);
     if (options_.begin) options_.begin(steps_done());
     try {
       if (resumed) Evaluate();  // where it was stopped just before
@@ -92,10 +93,10 @@ class Run {
     }
     Save();
     if (steps_done() < options_.steps || EvaluationIsMissing()) {
-      return {TrainingEnd::kStopped, steps_done(), {}};
+      return Outcome(TrainingEnd::kStopped);
     }
     training_.Export(model);
-    return {TrainingEnd::kFinished, steps_done(), model};
+    return Outcome(TrainingEnd::kFinished, model);
   }
 
  private:
@@ -146,8 +147,7 @@ class Run {
   // A step and what belongs to it. What is logged of a step comes before its checkpoint, so that a
   // log never lacks a line of a step that is not made again.
   void Step() {
-    LogNumbers numbers = training_.Step();
-    log_->Append({steps_done(), std::move(numbers)});
+    LogTimed([&] { return training_.Step(); });
     Evaluate();
     if (IsDue(options_.checkpoint_every)) Save();
   }
@@ -165,7 +165,22 @@ class Run {
   }
 
   void Evaluate() {
-    if (EvaluationIsMissing()) log_->Append({steps_done(), training_.Evaluate()});
+    if (EvaluationIsMissing()) LogTimed([&] { return training_.Evaluate(); });
+  }
+
+  // Logs what `work` says, and how long it took.
+  template <class Work>
+  void LogTimed(Work&& work) {
+    const double begin = MonotonicSeconds();
+    LogNumbers numbers = work();
+    numbers.emplace_back("seconds", MonotonicSeconds() - begin);
+    log_->Append({steps_done(), std::move(numbers)});
+  }
+
+  TrainingOutcome Outcome(TrainingEnd end, fs::path model = {}) const {
+    double seconds = 0;
+    for (const SeriesPoint& point : SeriesOf(log_->entries(), "seconds")) seconds += point.value;
+    return {end, steps_done(), std::move(model), seconds};
   }
 
   TrainingSteps& training_;

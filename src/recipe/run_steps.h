@@ -1,7 +1,7 @@
 // The life of a training in its output folder, whatever kind of training it is: going on from a
 // checkpoint, a log, curves, checkpoints while it runs, and the trained model at the end.
 //
-//   FOLDER/log.jsonl       a line a step and evaluation (training_log.h)
+//   FOLDER/log.jsonl       a line a step and evaluation (training_log.h), with its "seconds"
 //   FOLDER/curves.svg      the same as a picture, as of the last checkpoint (curves.h)
 //   FOLDER/checkpoint.bin  what a run goes on from (train/checkpoint.h)
 //   FOLDER/model/          the trained model; there once the last step is made
@@ -64,6 +64,7 @@ struct TrainingOutcome {
   TrainingEnd end = TrainingEnd::kFinished;
   int64_t steps_done = 0;
   std::filesystem::path model;  // where the trained model is
+  double seconds = 0;           // of all its steps and evaluations, in all runs: what the log has
 };
 
 // Throws what the steps throw; Error kInvalidFile for a checkpoint that is damaged or of another

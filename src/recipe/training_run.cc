@@ -22,8 +22,7 @@ class SupervisedSteps final : public TrainingSteps {
     LogNumbers numbers = {{"loss", report.loss},
                           {"learning_rate", report.learning_rate},
                           {"gradient_norm", report.gradient_norm},
-                          {"tokens", static_cast<double>(report.tokens)},
-                          {"seconds", report.seconds}};
+                          {"tokens", static_cast<double>(report.tokens)}};
     if (report.seconds > 0) {
       numbers.emplace_back("tokens_per_second",
                            static_cast<double>(report.tokens) / report.seconds);

@@ -128,6 +128,7 @@ TEST_F(TrainingRunTest, TrainsEvaluatesAndWritesAModelThatRuns) {
   const TrainingOutcome outcome = Run(Recipe("out"), hooks);
   EXPECT_EQ(outcome.end, TrainingEnd::kFinished);
   EXPECT_EQ(outcome.steps_done, kSteps);
+  EXPECT_GT(outcome.seconds, 0);
   EXPECT_EQ(plan.steps, kSteps);
   EXPECT_EQ(plan.steps_done, 0);
   EXPECT_THAT(evaluated, ::testing::ElementsAre(3, 6, 7));
@@ -142,7 +143,9 @@ TEST_F(TrainingRunTest, TrainsEvaluatesAndWritesAModelThatRuns) {
   EXPECT_GE(format.end_of_thinking(), 0);
   // Once more: nothing happens.
   const std::string checkpoint = Bytes("out/checkpoint.bin");
-  EXPECT_EQ(Run(Recipe("out")).end, TrainingEnd::kWasFinished);
+  const TrainingOutcome again = Run(Recipe("out"));
+  EXPECT_EQ(again.end, TrainingEnd::kWasFinished);
+  EXPECT_EQ(again.seconds, outcome.seconds);
   EXPECT_EQ(Bytes("out/checkpoint.bin"), checkpoint);
 }
 

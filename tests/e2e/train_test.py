@@ -168,8 +168,13 @@ class TrainTest(unittest.TestCase):
         self.assertLess(held_out[-1], held_out[0])
         self.assertIn("<svg", (self.folder / "pretrain/curves.svg").read_text())
 
-        done = self.good("train", "sft", self.folder / "sft.toml")
-        self.assertRegex(done.stdout, "sft/model: the trained model, after 6 steps")
+        done = self.good("train", "sft", self.folder / "sft.toml", "--watts", 36000)
+        self.assertRegex(done.stdout, r"sft/model: the trained model, after 6 steps in \d+ s, "
+                                      r"[0-9.]+ kWh at 36000 watts")
+        lines = (self.folder / "sft/log.jsonl").read_text().splitlines()
+        seconds = sum(json.loads(line)["seconds"] for line in lines)
+        told = float(re.search(r"([0-9.]+) kWh", done.stdout)[1])
+        self.assertAlmostEqual(told, seconds / 100, delta=0.03 * told)
         self.assertLess(log_of(self.folder / "sft")[0]["loss"], steps[0]["loss"] - 1)
         model = self.folder / "sft/model"
         for name in ("config.json", "generation_config.json", "tokenizer.json",
@@ -181,7 +186,7 @@ class TrainTest(unittest.TestCase):
         # What is done already is left alone.
         before = digest(self.folder / "sft/checkpoint.bin")
         done = self.good("train", "sft", self.folder / "sft.toml")
-        self.assertIn("finished already, with 6 steps", done.stdout)
+        self.assertIn("finished already, 6 steps in ", done.stdout)
         self.assertEqual(digest(self.folder / "sft/checkpoint.bin"), before)
         done = self.good("train", "tokenizer", self.folder / "tokenizer.toml")
         self.assertIn("is there already", done.stdout)
