@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "grade/draft.h"
@@ -13,15 +15,21 @@
 namespace fathom {
 namespace {
 
-// Writes a line, or none where the draw would answer a test problem.
-using Exercise = std::string (*)(Random& random);
+constexpr int64_t kFullPage = 200;  // tokens, as estimated; one line more may go beyond it
+
+// Draws a line, or none where it would answer a test problem.
+using Exercise = std::optional<Drill> (*)(Random& random);
 
 bool IsForTests(std::string_view family, std::string_view content) {
   return SplitOf(family, content) == Split::kTest;
 }
 
-std::string Equation(int64_t a, std::string_view operation, int64_t b, int64_t result) {
-  return Text(a) + " " + std::string(operation) + " " + Text(b) + " = " + Text(result);
+std::string Term(int64_t a, std::string_view operation, int64_t b) {
+  return Text(a) + " " + std::string(operation) + " " + Text(b) + " = ";
+}
+
+Drill Equation(int64_t a, std::string_view operation, int64_t b, int64_t result) {
+  return {Term(a, operation, b), Text(result)};
 }
 
 // A number of up to `most` digits; short ones are as frequent as long ones.
@@ -33,80 +41,82 @@ int64_t DrawNumber(Random& random, int most) {
 // As the families name the content of a pair of numbers.
 std::string Pair(int64_t a, int64_t b) { return Text(std::min(a, b)) + " " + Text(std::max(a, b)); }
 
-std::string Sum(Random& random) {
+std::optional<Drill> Sum(Random& random) {
   const int64_t a = DrawNumber(random, 4), b = DrawNumber(random, 4);
-  return IsForTests("addition", Pair(a, b)) ? "" : Equation(a, "+", b, a + b);
+  if (IsForTests("addition", Pair(a, b))) return std::nullopt;
+  return Equation(a, "+", b, a + b);
 }
 
-std::string Difference(Random& random) {
+std::optional<Drill> Difference(Random& random) {
   const int64_t b = DrawNumber(random, 4), rest = DrawNumber(random, 4), a = b + rest;
-  if (IsForTests("subtraction", Pair(a, b))) return "";
+  if (IsForTests("subtraction", Pair(a, b))) return std::nullopt;
   // Below zero now and then.
   return random.OneIn(6) ? Equation(b, "-", a, -rest) : Equation(a, "-", b, rest);
 }
 
-std::string Product(Random& random) {
+std::optional<Drill> Product(Random& random) {
   const bool small = !random.OneIn(3);
   const int64_t a = small ? random.Between(2, 9) : random.Between(10, 25);
   const int64_t b = DrawNumber(random, small ? 3 : 2);
-  if (IsForTests("multiplication", Pair(a, b))) return "";
+  if (IsForTests("multiplication", Pair(a, b))) return std::nullopt;
   return random.OneIn(2) ? Equation(a, "*", b, a * b) : Equation(b, "*", a, a * b);
 }
 
-std::string Quotient(Random& random) {
+std::optional<Drill> Quotient(Random& random) {
   const bool small = !random.OneIn(3);
   const int64_t divisor = small ? random.Between(2, 9) : random.Between(10, 25);
   const int64_t quotient = DrawNumber(random, small ? 3 : 2), a = divisor * quotient;
-  if (IsForTests("division", Text(a) + " / " + Text(divisor))) return "";
+  if (IsForTests("division", Text(a) + " / " + Text(divisor))) return std::nullopt;
   return Equation(a, "/", divisor, quotient);
 }
 
-// The step of a long division: "53: 7 * 7 = 49, 53 - 49 = 4".
-std::string Remainder(Random& random) {
+// The step of a long division: "53 by 7: 7 * 7 = 49, 53 - 49 = 4".
+std::optional<Drill> Remainder(Random& random) {
   const int64_t divisor = random.OneIn(3) ? random.Between(11, 30) : random.Between(2, 9);
   const int64_t a = random.Between(divisor, 10 * divisor - 1), times = a / divisor;
   if (IsForTests("division", Text(a) + " / " + Text(divisor)) ||
       IsForTests("multiplication", Pair(times, divisor)) ||
       IsForTests("subtraction", Pair(a, times * divisor))) {
-    return "";
+    return std::nullopt;
   }
-  return Text(a) + ": " + Equation(times, "*", divisor, times * divisor) + ", " +
-         Equation(a, "-", times * divisor, a % divisor);
+  return Drill{Text(a) + " by " + Text(divisor) + ": ",
+               Term(times, "*", divisor) + Text(times * divisor) + ", " +
+                   Term(a, "-", times * divisor) + Text(a % divisor)};
 }
 
 std::string Quoted(const std::string& word) { return "\"" + word + "\""; }
 
 std::string Backwards(const std::string& word) { return std::string(word.rbegin(), word.rend()); }
 
-std::string Spelling(Random& random) {
+std::optional<Drill> Spelling(Random& random) {
   const std::string word = random.Pick(Words());
-  return (random.OneIn(2) ? Quoted(word) : word) + ": " + Spell(word);
+  return Drill{(random.OneIn(2) ? Quoted(word) : word) + ": ", Spell(word)};
 }
 
 // Letters that become a word, forwards, backwards, or without a meaning.
-std::string Joining(Random& random) {
+std::optional<Drill> Joining(Random& random) {
   std::string word = random.Pick(Words());
   if (random.OneIn(3)) {
-    if (IsForTests("reverse", word)) return "";
+    if (IsForTests("reverse", word)) return std::nullopt;
     word = Backwards(word);
   } else if (random.OneIn(2)) {
     word.resize(static_cast<std::size_t>(random.Between(2, 9)));
     for (char& letter : word) letter = static_cast<char>(random.Between('a', 'z'));
   }
-  return Spell(word) + ": " + word;
+  return Drill{Spell(word) + ": ", word};
 }
 
-std::string LettersBackwards(Random& random) {
+std::optional<Drill> LettersBackwards(Random& random) {
   const std::string word = random.Pick(Words());
-  if (IsForTests("reverse", word)) return "";
-  return Spell(word) + ": " + Spell(Backwards(word));
+  if (IsForTests("reverse", word)) return std::nullopt;
+  return Drill{Spell(word) + ": ", Spell(Backwards(word))};
 }
 
-std::string Kind(Random& random) {
+std::optional<Drill> Kind(Random& random) {
   const WordGroup& group = random.Pick(WordGroups());
   const std::string word = random.Pick(group.words);
-  if (IsForTests("set_members", "is " + word)) return "";
-  return Capital(word) + ": " + One(group.noun) + ".";
+  if (IsForTests("set_members", "is " + word)) return std::nullopt;
+  return Drill{Capital(word) + ": ", One(group.noun) + "."};
 }
 
 std::vector<int64_t> DrawNumbers(Random& random, std::size_t count) {
@@ -121,13 +131,13 @@ std::vector<int64_t> DrawNumbers(Random& random, std::size_t count) {
   return numbers;
 }
 
-std::string Least(Random& random) {
+std::optional<Drill> Least(Random& random) {
   const std::vector<int64_t> numbers =
       DrawNumbers(random, static_cast<std::size_t>(random.Between(2, 7)));
   const bool least = random.OneIn(2);
-  return (least ? "smallest of " : "largest of ") + Join(numbers) + ": " +
-         Text(least ? *std::min_element(numbers.begin(), numbers.end())
-                    : *std::max_element(numbers.begin(), numbers.end()));
+  return Drill{(least ? "smallest of " : "largest of ") + Join(numbers) + ": ",
+               Text(least ? *std::min_element(numbers.begin(), numbers.end())
+                          : *std::max_element(numbers.begin(), numbers.end()))};
 }
 
 std::vector<std::string> DrawWords(Random& random, std::size_t count) {
@@ -139,13 +149,13 @@ std::vector<std::string> DrawWords(Random& random, std::size_t count) {
   return words;
 }
 
-std::string ListBackwards(Random& random) {
+std::optional<Drill> ListBackwards(Random& random) {
   std::vector<std::string> words =
       DrawWords(random, static_cast<std::size_t>(random.Between(3, 6)));
-  std::string line = Join(words) + " backwards: ";
-  if (IsForTests("reverse", Join(words))) return "";
+  const std::string given = Join(words) + " backwards: ";
+  if (IsForTests("reverse", Join(words))) return std::nullopt;
   std::reverse(words.begin(), words.end());
-  return line + Join(words);
+  return Drill{given, Join(words)};
 }
 
 bool InGroups(const std::string& word) {
@@ -155,10 +165,10 @@ bool InGroups(const std::string& word) {
   return false;
 }
 
-std::string Membership(Random& random) {
+std::optional<Drill> Membership(Random& random) {
   std::vector<std::string> items =
       DrawWords(random, static_cast<std::size_t>(random.Between(4, 8)));
-  if (InGroups(items[0])) return "";  // sets that are asked for are of one group
+  if (InGroups(items[0])) return std::nullopt;  // sets that are asked for are of one group
   const std::vector<std::string> others(items.begin() + 3, items.end());
   items.resize(3);
   // Three of the asked are there and up to three are not.
@@ -171,7 +181,7 @@ std::string Membership(Random& random) {
     const bool there = std::find(items.begin(), items.end(), word) != items.end();
     steps.push_back(word + (there ? " yes" : " no"));
   }
-  return "{" + Join(items) + "}: " + Join(steps);
+  return Drill{"{" + Join(items) + "} with " + Join(asked) + ": ", Join(steps)};
 }
 
 struct Sort {
@@ -192,7 +202,7 @@ const std::vector<Sort>& Sorts() {
 
 }  // namespace
 
-std::string DrillPage(Random& random) {
+std::vector<Drill> DrillPage(Random& random) {
   int64_t total = 0;
   for (const Sort& sort : Sorts()) total += sort.weight;
   int64_t place = random.Between(1, total);
@@ -202,12 +212,15 @@ std::string DrillPage(Random& random) {
     place -= sort.weight;
   }
   const auto lines = static_cast<std::size_t>(random.Between(10, 16));
-  std::vector<std::string> page;
-  while (page.size() < lines) {
-    std::string line = random.Pick(chosen->exercises)(random);
-    if (!line.empty()) page.push_back(std::move(line));
+  std::vector<Drill> page;
+  int64_t tokens = 0;
+  while (page.size() < lines && tokens < kFullPage) {
+    std::optional<Drill> drill = random.Pick(chosen->exercises)(random);
+    if (!drill) continue;
+    tokens += EstimatedTokens(drill->given + drill->answer);
+    page.push_back(std::move(*drill));
   }
-  return Join(page, "\n");
+  return page;
 }
 
 }  // namespace fathom

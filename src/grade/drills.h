@@ -6,13 +6,20 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "grade/random.h"
 
 namespace fathom {
 
+// A line: what is given, drawn by chance, and what follows from it. "53 - 5 = " and "48".
+struct Drill {
+  std::string given;
+  std::string answer;
+};
+
 // A page of one sort of exercise: arithmetic, spelling, what a word names, the least and the
-// largest number, lists backwards, and what is in a set. About 10 to 16 lines.
-std::string DrillPage(Random& random);
+// largest number, lists backwards, and what is in a set. At most 16 lines, and fewer of long ones.
+std::vector<Drill> DrillPage(Random& random);
 
 }  // namespace fathom

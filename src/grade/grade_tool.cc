@@ -68,7 +68,10 @@ int main(int argc, char** argv) {
     if (!arguments.empty() && arguments[0] == "drills") {
       fathom::Random random(1);
       for (int i = arguments.size() > 1 ? std::atoi(arguments[1].c_str()) : 10; i > 0; --i) {
-        std::cout << fathom::DrillPage(random) << "\n\n";
+        for (const fathom::Drill& drill : fathom::DrillPage(random)) {
+          std::cout << drill.given << drill.answer << '\n';
+        }
+        std::cout << '\n';
       }
       return 0;
     }

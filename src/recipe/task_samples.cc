@@ -3,10 +3,11 @@
 #include <cmath>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "grade/drills.h"
 
 namespace fathom {
 namespace {
@@ -38,14 +39,31 @@ TaskSamples::TaskSamples(const TaskMixture& mixture, const TaskFormat& format,
                   std::to_string(forms.drills) + ", expected numbers from 0 on, one above 0");
 }
 
-Sample TaskSamples::Plain(const std::string& text) const {
+Sample TaskSamples::Plain(std::span<const Drill> lines) const {
+  std::string text;
+  std::vector<bool> given;  // of each byte
+  for (const Drill& line : lines) {
+    if (!text.empty()) text += '\n';
+    given.resize(text.size());
+    text += line.given;
+    given.resize(text.size(), true);
+    text += line.answer;
+    given.resize(text.size());
+  }
   const TokenizerSpec& spec = tokenizer_.spec();
   Sample sample;
-  if (spec.bos >= 0) sample.tokens.push_back(spec.bos);
-  const std::vector<TokenId> ids = tokenizer_.Encode(text);
-  sample.tokens.insert(sample.tokens.end(), ids.begin(), ids.end());
-  sample.tokens.push_back(format_.stops().front());
-  sample.weights.assign(sample.tokens.size(), 1.0F);
+  const auto add = [&](TokenId id, float weight) {
+    sample.tokens.push_back(id);
+    sample.weights.push_back(weight);
+  };
+  if (spec.bos >= 0) add(spec.bos, prompt_weight_);
+  std::size_t end = 0;
+  for (const TokenId id : tokenizer_.Encode(text)) {
+    end += tokenizer_.BytesOf(id).size();
+    CHECK(end > 0 && end <= text.size());
+    add(id, given[end - 1] ? prompt_weight_ : 1.0F);
+  }
+  add(format_.stops().front(), 1.0F);
   return sample;
 }
 
@@ -61,9 +79,9 @@ Sample TaskSamples::At(int64_t index) const {
   if (place < forms_.worked) {
     sample = format_.Worked(problem, prompt_weight_);
   } else if (place < forms_.worked + forms_.text) {
-    sample = Plain(problem.question + "\n" + problem.thinking + "\n" + problem.reply);
+    sample = Plain({{{problem.question + "\n", problem.thinking + "\n" + problem.reply}}});
   } else {
-    sample = Plain(problem.question + "\n" + problem.reply);
+    sample = Plain({{{problem.question + "\n", problem.reply}}});
   }
   return Checked(std::move(sample),
                  "problem " + std::to_string(index) + " of the family '" + problem.family + "'");

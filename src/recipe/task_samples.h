@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 
+#include "grade/drills.h"
 #include "recipe/task_format.h"
 #include "recipe/task_mixture.h"
 #include "text/tokenizer.h"
@@ -23,8 +26,8 @@ struct SampleForms {
 class TaskSamples final : public SampleSource {
  public:
   // `format`, `tokenizer` and `mixture` outlive it; the tokenizer is the format's. `seed` draws the
-  // forms. A prompt's tokens weigh `prompt_weight`, those of plain text and of solutions 1. Throws
-  // Error(kInvalidArgument) for forms that are no shares.
+  // forms. Tokens of questions, and of what drills give, weigh `prompt_weight`: nobody can foresee
+  // them. All others weigh 1. Throws Error(kInvalidArgument) for forms that are no shares.
   TaskSamples(const TaskMixture& mixture, const TaskFormat& format, const Tokenizer& tokenizer,
               const SampleForms& forms, double prompt_weight, int64_t longest, uint64_t seed);
 
@@ -32,7 +35,8 @@ class TaskSamples final : public SampleSource {
   Sample At(int64_t index) const override;
 
  private:
-  Sample Plain(const std::string& text) const;
+  // Lines of what is given and what follows from it.
+  Sample Plain(std::span<const Drill> lines) const;
   Sample Checked(Sample sample, const std::string& what) const;
 
   const TaskMixture& mixture_;

@@ -53,7 +53,6 @@ TEST_F(TaskSamplesTest, DrillsAreFunctionsOfNumberAndSeed) {
   int equations = 0;
   for (int64_t i = 0; i < 100; ++i) {
     const Sample sample = samples.At(i);
-    for (const float weight : sample.weights) EXPECT_EQ(weight, 1.0F);
     EXPECT_EQ(sample.tokens.back(), format_.stops().front());
     if (Text(sample).find(" = ") != std::string::npos) ++equations;
   }
@@ -64,6 +63,26 @@ TEST_F(TaskSamplesTest, QuestionsWeighAsTheRecipeSays) {
   const Sample sample = Samples({}).At(0);
   EXPECT_EQ(sample.weights.front(), 0.25F);
   EXPECT_EQ(sample.weights.back(), 1.0F);
+}
+
+// Text of the tokens that weigh 1.
+TEST_F(TaskSamplesTest, WhatFollowsFromWhatIsGivenWeighsOne) {
+  const auto learned = [&](const Sample& sample) {
+    Sample some;
+    for (std::size_t i = 0; i + 1 < sample.tokens.size(); ++i) {
+      EXPECT_TRUE(sample.weights[i] == 1.0F || sample.weights[i] == 0.25F);
+      if (sample.weights[i] == 1.0F) some.tokens.push_back(sample.tokens[i]);
+    }
+    return Text(some);
+  };
+  for (int64_t i = 0; i < 50; ++i) {
+    const Problem problem = mixture_.At(i);
+    const std::string text = learned(Samples({.worked = 0, .text = 1}).At(i));
+    EXPECT_EQ(text, problem.thinking + "\n" + problem.reply);
+    const std::string lines = learned(Samples({.worked = 0, .drills = 1}).At(i));
+    EXPECT_EQ(lines.find("smallest"), std::string::npos) << lines;
+    EXPECT_EQ(lines.find(" = \n"), std::string::npos) << lines;
+  }
 }
 
 TEST_F(TaskSamplesTest, WhatIsLongerThanTheContextIsNamed) {
