@@ -169,7 +169,7 @@ class TrainTest(unittest.TestCase):
         self.assertIn("<svg", (self.folder / "pretrain/curves.svg").read_text())
 
         done = self.good("train", "sft", self.folder / "sft.toml", "--watts", 1000000)
-        self.assertRegex(done.stdout, r"sft/model: the trained model, after 6 steps in \d+ s, "
+        self.assertRegex(done.stdout, r"sft/model: the trained model, after 6 steps in [\w ]+, "
                                       r"[0-9.]+ kWh at 1000000 watts")
         lines = (self.folder / "sft/log.jsonl").read_text().splitlines()
         seconds = sum(json.loads(line)["seconds"] for line in lines)
