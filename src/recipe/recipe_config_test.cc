@@ -325,6 +325,7 @@ TEST(RecipeConfig, StepSettingsHaveAllThatChangesAStep) {
                                           {"families.addition = 3", "families.addition = 4"},
                                           {"levels = [2]", "levels = [1]"},
                                           {"text = 1", "answers = 1"},
+                                          {"drills = 0.5", "drills = 0.6"},
                                           {"steps = 1000", "steps = 1001"},
                                           {"step_tokens = 8192", "step_tokens = 8193"},
                                           {"batch_tokens = 4096", "batch_tokens = 4097"},

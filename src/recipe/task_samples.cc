@@ -16,6 +16,10 @@ double Total(const SampleForms& forms) {
   return forms.worked + forms.text + forms.answers + forms.drills;
 }
 
+std::vector<Drill> Given(const std::string& question, std::string solution) {
+  return {{question + "\n", std::move(solution)}};
+}
+
 }  // namespace
 
 TaskSamples::TaskSamples(const TaskMixture& mixture, const TaskFormat& format,
@@ -79,9 +83,9 @@ Sample TaskSamples::At(int64_t index) const {
   if (place < forms_.worked) {
     sample = format_.Worked(problem, prompt_weight_);
   } else if (place < forms_.worked + forms_.text) {
-    sample = Plain({{{problem.question + "\n", problem.thinking + "\n" + problem.reply}}});
+    sample = Plain(Given(problem.question, problem.thinking + "\n" + problem.reply));
   } else {
-    sample = Plain({{{problem.question + "\n", problem.reply}}});
+    sample = Plain(Given(problem.question, problem.reply));
   }
   return Checked(std::move(sample),
                  "problem " + std::to_string(index) + " of the family '" + problem.family + "'");
